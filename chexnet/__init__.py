@@ -1,0 +1,33 @@
+"""CheXNet: 14 thoracic pathologies from a frontal chest radiograph, with class activation maps.
+
+Research software, not a medical device. The public names load on first use, so that
+``import chexnet`` is quick and never imports torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from chexnet._version import __version__
+from chexnet.paper import PATHOLOGIES
+
+if TYPE_CHECKING:
+    from chexnet.radiograph import NotAChestRadiograph, Radiograph, UnreadableImage, read_radiograph
+
+_HOMES = {
+    "Radiograph": "chexnet.radiograph",
+    "read_radiograph": "chexnet.radiograph",
+    "UnreadableImage": "chexnet.radiograph",
+    "NotAChestRadiograph": "chexnet.radiograph",
+}
+
+__all__ = ["PATHOLOGIES", "__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'chexnet' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

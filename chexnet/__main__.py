@@ -1,0 +1,5 @@
+"""``python -m chexnet``."""
+
+from chexnet.cli import main
+
+main()

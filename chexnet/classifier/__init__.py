@@ -1,0 +1,1 @@
+"""The one-file model: load, run, calibrate into a Prediction with maps."""

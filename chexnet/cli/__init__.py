@@ -1,0 +1,40 @@
+"""One command per verb, no logic of its own: parse, build a dataclass, call one library function, print."""
+
+from importlib import import_module
+
+import click
+
+from chexnet._version import __version__
+
+_COMMANDS = {
+    "evaluate": "Measure predictions against labels: AUROC with intervals, Table 2.",
+    "predict": "Read radiographs: probability of each pathology, with class activation maps.",
+    "model": "Inspect and verify a model file.",
+    "readers": "Compare a model with radiologists, as in Table 1.",
+    "train": "Train a CheXNet and export it as one file.",
+}
+"""Each command is ``chexnet.cli.<name>.command``, imported only when it runs, to keep the cold start short."""
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"chexnet.cli.{name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(_COMMANDS.items()))
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="chexnet")
+def main() -> None:
+    """Read chest radiographs with CheXNet (Rajpurkar et al. 2017).
+
+    Research software, not a medical device: not for diagnosis.
+    """

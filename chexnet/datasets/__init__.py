@@ -1,0 +1,1 @@
+"""ChestX-ray14 and plain CSV manifests, patient-wise splits."""

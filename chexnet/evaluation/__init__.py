@@ -1,0 +1,1 @@
+"""From predictions and labels to the tables and figures of the paper."""

@@ -1,0 +1,1 @@
+"""DenseNet-121, importing weights, ONNX export. Needs the `train` extra."""

@@ -1,0 +1,1 @@
+"""Statistics on plain arrays (NumPy only): they know no model and no file."""
