@@ -1,0 +1,17 @@
+"""Where the tests find real data, and what they do without it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real radiographs and tables, or a skip that says how to get it."""
+    folder = Path(os.environ.get("CHEXNET_DATA", ROOT.parent / "shared" / "data"))
+    if not (folder / "chestxray14").is_dir():
+        pytest.skip(f"no real data at {folder}; set CHEXNET_DATA to the folder that holds chestxray14/")
+    return folder
