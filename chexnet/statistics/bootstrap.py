@@ -1,0 +1,198 @@
+"""The bootstrap over patients (or images), on counts: intervals for any number on the same resamples.
+
+Images of one patient resemble each other, so resampling images understates the spread; the unit
+to draw is the patient. Every statistic here is a function of *counts*, an array of how often each
+patient was drawn in each resample, and all statistics given together see the same counts, which is
+what makes differences between models paired.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from statistics import NormalDist
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped
+
+from chexnet.statistics.estimate import Estimate, Interval, NotEstimable, check_confidence
+from chexnet.statistics.ranking import Counts, Ranking
+from chexnet.statistics.roc import auroc, average_precision
+
+Statistic = Callable[[Counts], Float[np.ndarray, " resamples"]]
+"""One number for each resample, NaN where that resample does not determine it."""
+
+Progress = Callable[[int, int], None]
+"""Called with (resamples done, resamples in all)."""
+
+Metric = Literal["auroc", "average_precision"]
+Method = Literal["percentile", "bca"]
+
+SAMPLES = 10_000
+"""Resamples, as in section 4.1."""
+
+_BLOCK = 256
+"""Resamples at a time: their counts of a few thousand patients fit a processor's cache."""
+
+_MOST_UNDEFINED = 0.05
+"""Share of resamples without a value above which an interval would describe some other data."""
+
+
+def clusters_of(patients: Shaped[np.ndarray, " images"] | None, images: int) -> Int[np.ndarray, " images"]:
+    """Number each image's patient from 0; without patients every image is its own."""
+    if patients is None:
+        return np.arange(images)
+    if patients.size != images:
+        raise ValueError(f"expected a patient for each of {images} images, got {patients.size}")
+    return np.unique(patients, return_inverse=True)[1]
+
+
+def resample_counts(
+    clusters: int, samples: int, generator: np.random.Generator, block: int = _BLOCK
+) -> Iterator[Counts]:
+    """Draw as many patients as there are, with replacement, ``samples`` times; counts in blocks.
+
+    Raises:
+        NotEstimable: there is one patient only, so that every resample is the data.
+    """
+    if clusters < 2:
+        raise NotEstimable("interval not estimable: a bootstrap over patients needs at least two patients")
+    if samples < 1:
+        raise ValueError(f"expected at least one resample, got {samples}")
+    for start in range(0, samples, block):
+        drawn = generator.integers(0, clusters, (min(block, samples - start), clusters))
+        counts = np.empty((clusters, drawn.shape[0]), dtype=np.float32)
+        for column, row in enumerate(drawn):
+            counts[:, column] = np.bincount(row, minlength=clusters)
+        yield counts
+
+
+def bootstrap(
+    statistics: Sequence[Statistic],
+    clusters: int,
+    samples: int = SAMPLES,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Float[np.ndarray, "samples statistics"]:
+    """Distribution of several statistics over the same resamples of ``clusters`` patients.
+
+    Args:
+        seed: the same seed and sizes give the same resamples.
+        progress: told after every block.
+    """
+    blocks, done = [], 0
+    for counts in resample_counts(clusters, samples, np.random.default_rng(seed)):
+        blocks.append(np.stack([statistic(counts) for statistic in statistics], axis=1))
+        done += counts.shape[1]
+        if progress:
+            progress(done, samples)
+    return np.concatenate(blocks)
+
+
+def bootstrap_interval(
+    labels: Bool[np.ndarray, " images"],
+    scores: Float[np.ndarray, " images"],
+    patients: Shaped[np.ndarray, " images"] | None = None,
+    *,
+    metric: Metric = "auroc",
+    method: Method = "percentile",
+    samples: int = SAMPLES,
+    confidence: float = 0.95,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Estimate:
+    """AUROC or average precision with its bootstrap interval over patients.
+
+    Args:
+        patients: the patient of each image. Without it images are resampled, which is right only
+            where each patient has one image.
+        method: "percentile", as the paper (section 4.1), or "bca", corrected for bias and skewness
+            (Efron 1987).
+
+    Raises:
+        NotEstimable: one class or one patient only, or a class so rare that more than 5 % of the
+            resamples lack it.
+    """
+    check_confidence(confidence)
+    clusters = clusters_of(patients, labels.size)
+    ranking = Ranking(labels, scores, clusters)
+    statistic = ranking.auroc if metric == "auroc" else ranking.average_precision
+    value = (auroc if metric == "auroc" else average_precision)(labels, scores)
+    number = int(clusters.max()) + 1
+    distribution = bootstrap([statistic], number, samples, seed, progress)[:, 0]
+    if method == "percentile":
+        interval = percentile_interval(distribution, confidence)
+    else:
+        interval = bca_interval(distribution, value, jackknife(statistic, number), confidence)
+    return Estimate(value, interval.low, interval.high)
+
+
+def percentile_interval(distribution: Float[np.ndarray, " samples"], confidence: float = 0.95) -> Interval:
+    """The central share of a bootstrap distribution: its 2.5th and 97.5th percentiles for 0.95.
+
+    Raises:
+        NotEstimable: more than 5 % of the resamples have no value.
+    """
+    check_confidence(confidence)
+    low, high = np.quantile(_defined(distribution), ((1 - confidence) / 2, (1 + confidence) / 2))
+    return Interval(float(low), float(high))
+
+
+def bca_interval(
+    distribution: Float[np.ndarray, " samples"],
+    value: float,
+    leave_one_out: Float[np.ndarray, " clusters"],
+    confidence: float = 0.95,
+) -> Interval:
+    """Percentiles moved for bias and skewness (Efron, JASA 82, 1987).
+
+    Args:
+        value: the statistic on the data themselves.
+        leave_one_out: the statistic without each patient in turn (see ``jackknife``).
+
+    Raises:
+        NotEstimable: as ``percentile_interval``, or the value lies outside all resamples, or the
+            statistic is undefined without some patient.
+    """
+    check_confidence(confidence)
+    values = _defined(distribution)
+    if np.isnan(leave_one_out).any():
+        raise NotEstimable("BCa interval not estimable: one patient holds the only images of a class")
+    below = float(np.mean(values < value) + np.mean(values == value) / 2)
+    if not 0 < below < 1:
+        raise NotEstimable("BCa interval not estimable: the value lies outside all of its resamples")
+    normal = NormalDist()
+    bias = normal.inv_cdf(below)
+    acceleration = _acceleration(leave_one_out)
+    shares = []
+    for tail in ((1 - confidence) / 2, (1 + confidence) / 2):
+        moved = bias + normal.inv_cdf(tail)
+        shares.append(normal.cdf(bias + moved / (1 - acceleration * moved)))
+    low, high = np.quantile(values, shares)
+    return Interval(float(low), float(high))
+
+
+def jackknife(statistic: Statistic, clusters: int) -> Float[np.ndarray, " clusters"]:
+    """The statistic without each patient in turn: resamples whose counts are all one but one."""
+    values = []
+    for start in range(0, clusters, _BLOCK):
+        left_out = np.arange(start, min(start + _BLOCK, clusters))
+        counts = np.ones((clusters, left_out.size), dtype=np.float32)
+        counts[left_out, np.arange(left_out.size)] = 0
+        values.append(statistic(counts))
+    return np.concatenate(values)
+
+
+def _acceleration(leave_one_out: Float[np.ndarray, " clusters"]) -> float:
+    distance = leave_one_out.mean() - leave_one_out
+    spread = float(np.sum(distance**2))
+    return float(np.sum(distance**3)) / (6 * spread**1.5) if spread else 0.0
+
+
+def _defined(distribution: Float[np.ndarray, " samples"]) -> Float[np.ndarray, " samples"]:
+    defined: Float[np.ndarray, " defined"] = distribution[~np.isnan(distribution)]
+    undefined = 1 - defined.size / distribution.size
+    if undefined > _MOST_UNDEFINED:
+        raise NotEstimable(
+            f"interval not estimable: {undefined:.0%} of the resamples have no value; "
+            "too few patients have a positive (or a negative) image"
+        )
+    return defined
