@@ -1,0 +1,15 @@
+"""File or bytes -> Radiograph (a grey image and what its file says of it) -> network input."""
+
+from chexnet.radiograph.errors import NotAChestRadiograph, UnreadableImage
+from chexnet.radiograph.preprocessing import Preprocessing, network_input
+from chexnet.radiograph.radiograph import Radiograph
+from chexnet.radiograph.reading import read_radiograph
+
+__all__ = [
+    "NotAChestRadiograph",
+    "Preprocessing",
+    "Radiograph",
+    "UnreadableImage",
+    "network_input",
+    "read_radiograph",
+]

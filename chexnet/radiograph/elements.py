@@ -1,0 +1,123 @@
+"""DICOM elements by keyword, taken from their encoded bytes.
+
+pydicom splits the file into elements; the few that a radiograph needs are converted here, strictly,
+so that one malformed value elsewhere in the header neither warns nor stops the reading.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Int64
+from pydicom import Dataset
+from pydicom.charset import convert_encodings, decode_bytes
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import RawDataElement
+from pydicom.tag import BaseTag, Tag
+
+
+def tag_of(keyword: str) -> BaseTag:
+    """The tag of a keyword in the Standard's dictionary (PS3.6)."""
+    number = tag_for_keyword(keyword)
+    if number is None:
+        raise KeyError(keyword)
+    return Tag(number)
+
+
+def label(keyword: str) -> str:
+    """As people write it: ``(0008,0060) Modality``."""
+    from pydicom.datadict import dictionary_description
+
+    tag = tag_of(keyword)
+    return f"({tag.group:04X},{tag.element:04X}) {dictionary_description(tag)}"
+
+
+@dataclass(frozen=True)
+class Elements:
+    """The elements of one data set or sequence item. Nothing is ever written into it."""
+
+    dataset: Dataset
+    little_endian: bool
+
+    def __contains__(self, keyword: str) -> bool:
+        return tag_of(keyword) in self.dataset
+
+    def encoded(self, keyword: str) -> bytes | None:
+        """The bytes of the value, or None if there is no such element or it is empty."""
+        element = self._raw(keyword)
+        value = None if element is None else element.value
+        return value if isinstance(value, bytes) and value else None
+
+    def declared_length(self, keyword: str) -> int | None:
+        """The value length that the file declares; None if undefined (PS3.5 7.1.1)."""
+        element = self._raw(keyword)
+        return None if element is None or element.length == 0xFFFFFFFF else element.length
+
+    def vr(self, keyword: str) -> str | None:
+        """The value representation that the file states; None in implicit VR."""
+        element = self._raw(keyword)
+        return None if element is None else element.VR
+
+    def _raw(self, keyword: str) -> RawDataElement | None:
+        tag = tag_of(keyword)
+        element = self.dataset.get_item(tag) if tag in self.dataset else None
+        return element if isinstance(element, RawDataElement) else None
+
+    def strings(self, keyword: str) -> tuple[str, ...]:
+        """The values of a string element; empty if it is absent."""
+        encoded = self.encoded(keyword)
+        if encoded is None:
+            return ()
+        text = decode_bytes(encoded, self._encodings(), set())
+        return tuple(value.strip(" \0") for value in text.split("\\"))
+
+    def _encodings(self) -> list[str]:
+        """(0008,0005) Specific Character Set as Python codecs."""
+        names = self.encoded("SpecificCharacterSet")
+        if names is None:
+            return ["iso8859"]
+        try:
+            return convert_encodings([n.strip() for n in names.decode("ascii", "replace").split("\\")])
+        except LookupError:
+            return ["iso8859"]
+
+    def string(self, keyword: str) -> str | None:
+        """The first value of a string element, or None if it is absent or empty."""
+        values = self.strings(keyword)
+        return values[0] or None if values else None
+
+    def numbers(self, keyword: str) -> tuple[float, ...]:
+        """The values of a decimal or integer string; NaN where one is no number."""
+        return tuple(_number(value) for value in self.strings(keyword))
+
+    def integer(self, keyword: str, *, signed: bool = False) -> int | None:
+        """The first value of a US or SS element, or None if it is absent or too short."""
+        encoded = self.encoded(keyword)
+        if encoded is None or len(encoded) < 2:
+            return None
+        return int.from_bytes(encoded[:2], self._order, signed=signed)
+
+    def words(self, keyword: str) -> Int64[np.ndarray, " words"]:
+        """The 16-bit words of the value, unsigned."""
+        encoded = self.encoded(keyword) or b""
+        words = np.frombuffer(encoded[: len(encoded) // 2 * 2], "<u2" if self.little_endian else ">u2")
+        return words.astype(np.int64)
+
+    @property
+    def _order(self) -> Literal["little", "big"]:
+        return "little" if self.little_endian else "big"
+
+    def items(self, keyword: str) -> "Iterator[Elements]":
+        """The items of a sequence."""
+        sequence: Sequence[Dataset] = self.dataset[keyword].value if keyword in self else ()
+        for item in sequence or ():
+            yield Elements(item, self.little_endian)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

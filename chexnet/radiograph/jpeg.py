@@ -1,0 +1,191 @@
+"""JPEG file to Radiograph (ITU-T T.81, JFIF, Exif 2.32).
+
+The marker segments are walked here, so that a truncated file is an error and not half a picture.
+"""
+
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32
+
+from chexnet.radiograph.errors import Unfit
+from chexnet.radiograph.limits import size_problem
+from chexnet.radiograph.radiograph import Radiograph
+
+SOI, EOI, SOS = 0xD8, 0xD9, 0xDA
+_APP0, _APP1, _APP14, _APP15, _COM = 0xE0, 0xE1, 0xEE, 0xEF, 0xFE
+LS_FRAME = 0xF7
+_FRAME_HEADERS = frozenset({*range(0xC0, 0xD0), LS_FRAME} - {0xC4, 0xC8, 0xCC})
+_BASELINE, _EXTENDED, _PROGRESSIVE = 0xC0, 0xC1, 0xC2
+
+_MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")
+"""In entropy-coded data FF00 is a byte FF and FFD0 to FFD7 are restarts (T.81 B.1.1.5)."""
+
+_LS_MARKER = re.compile(rb"\xff+([\x80-\xcf\xd8-\xfe])")
+"""In JPEG-LS a bit 0 is stuffed after each FF, so that FF00 to FF7F are data (T.87 C.2.1)."""
+
+MAX_SCANS = 100
+"""Real progressive files have about ten; thousands would keep the decoder busy for hours."""
+
+_ORIENTATION = 0x0112
+
+
+@dataclass(frozen=True)
+class FrameHeader:
+    """What the start-of-frame segment declares (T.81 B.2.2)."""
+
+    process: int
+    precision: int
+    width: int
+    height: int
+    components: int
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One marker segment (T.81 B.1.1.4)."""
+
+    marker: int
+    content: bytes
+    encoded: bytes
+    """The segment as it stands in the file, with the entropy-coded data that follows a scan header."""
+
+
+def read_jpeg(data: bytes, name: str) -> Radiograph:
+    """The JPEG as a radiograph: luma, turned upright as its Exif orientation says.
+
+    Raises:
+        Unfit: damaged, truncated, not 8-bit baseline, extended or progressive, or of an
+            unreasonable size.
+    """
+    found = list(segments(data))
+    header = frame_header(found)
+    _check(header, found)
+    notes = []
+    pixels = _decode(found)
+    orientation = _exif_orientation(found)
+    if orientation != 1:
+        notes.append(f"turned upright: Exif orientation {orientation}")
+        pixels = np.ascontiguousarray(_upright(pixels, orientation))
+    pixels.flags.writeable = False
+    return Radiograph(pixels, name, "JPEG", notes=tuple(notes))
+
+
+def segments(data: bytes) -> Iterator[Segment]:
+    """The marker segments from SOI to EOI (T.81 B.1.1.4).
+
+    Raises:
+        Unfit: the data ends before EOI, or a marker is missing.
+    """
+    if data[:2] != b"\xff\xd8":
+        raise Unfit("no start-of-image marker")
+    position, in_scan = 2, _MARKER
+    while True:
+        found = _MARKER.match(data, position)
+        if found is None:
+            raise Unfit("a truncated or damaged JPEG")
+        marker, start = found.group(1)[0], found.end()
+        if marker == EOI:
+            yield Segment(EOI, b"", b"\xff\xd9")
+            return
+        length = int.from_bytes(data[start : start + 2], "big")
+        end = start + length
+        if length < 2 or end > len(data):
+            raise Unfit("a truncated or damaged JPEG")
+        content = data[start + 2 : end]
+        if marker == LS_FRAME:
+            in_scan = _LS_MARKER
+        if marker == SOS:
+            following = in_scan.search(data, end)
+            if following is None:
+                raise Unfit("a truncated JPEG")
+            end = following.start()
+        yield Segment(marker, content, b"\xff" + bytes([marker]) + data[start:end])
+        position = end
+
+
+def frame_header(segments: list[Segment]) -> FrameHeader:
+    """The one start-of-frame segment.
+
+    Raises:
+        Unfit: there is none, or it is too short.
+    """
+    headers = [s for s in segments if s.marker in _FRAME_HEADERS]
+    if len(headers) != 1 or len(headers[0].content) < 6:
+        raise Unfit(f"{len(headers)} frame headers in the JPEG")
+    content = headers[0].content
+    height, width = (int.from_bytes(content[i : i + 2], "big") for i in (1, 3))
+    return FrameHeader(headers[0].marker, content[0], width, height, content[5])
+
+
+def _check(header: FrameHeader, segments: list[Segment]) -> None:
+    if header.process not in (_BASELINE, _EXTENDED, _PROGRESSIVE) or header.precision != 8:
+        raise Unfit(
+            f"JPEG process SOF{header.process - 0xC0} with {header.precision} bits; "
+            "expected 8-bit baseline, extended or progressive",
+        )
+    if problem := size_problem(header.width, header.height):
+        raise Unfit(problem)
+    scans = sum(s.marker == SOS for s in segments)
+    if not 1 <= scans <= MAX_SCANS:
+        raise Unfit(f"{scans} scans in the JPEG; expected 1 to {MAX_SCANS}")
+
+
+def _decode(segments: list[Segment]) -> Float32[np.ndarray, "height width"]:
+    """Luma from 0 to 1. Of the application segments only those that define the colours are kept."""
+    from PIL.JpegImagePlugin import JpegImageFile
+
+    kept = [s.encoded for s in segments if s.marker in (_APP0, _APP14) or not _is_annotation(s.marker)]
+    try:
+        image = JpegImageFile(io.BytesIO(b"\xff\xd8" + b"".join(kept)))
+        if image.mode == "RGB":
+            # The decoder hands out Y of YCbCr as it is stored: no rounding, a third of the time.
+            image.draft("L", None)
+        grey = np.asarray(image.convert("L"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise Unfit("damaged image data in the JPEG; expected a complete image") from error
+    return np.asarray(np.divide(grey, np.float32(255), dtype=np.float32))
+
+
+def _is_annotation(marker: int) -> bool:
+    return _APP0 <= marker <= _APP15 or marker == _COM
+
+
+def _exif_orientation(segments: list[Segment]) -> int:
+    """Orientation 1 to 8 of the first Exif segment; 1, upright, if there is none that can be read."""
+    for segment in segments:
+        if segment.marker == _APP1 and segment.content.startswith(b"Exif\x00\x00"):
+            return _tiff_orientation(segment.content[6:])
+    return 1
+
+
+def _tiff_orientation(tiff: bytes) -> int:
+    """Tag Orientation in the first image file directory (TIFF 6.0 section 2; Exif 4.6.4)."""
+    order = {b"II": "little", b"MM": "big"}.get(tiff[:2])
+    if order is None:
+        return 1
+
+    def number(start: int, length: int) -> int:
+        return int.from_bytes(tiff[start : start + length], order)  # type: ignore[arg-type]
+
+    directory = number(4, 4)
+    for entry in range(directory + 2, min(directory + 2 + 12 * number(directory, 2), len(tiff)), 12):
+        if number(entry, 2) == _ORIENTATION:
+            value = number(entry + 8, 2)
+            return value if 1 <= value <= 8 else 1
+    return 1
+
+
+def _upright(
+    pixels: Float32[np.ndarray, "height width"], orientation: int
+) -> Float32[np.ndarray, "upright_height upright_width"]:
+    """Undo the orientation in which the camera stored the picture (Exif 4.6.4 A, Orientation)."""
+    if orientation >= 5:
+        pixels = pixels.T
+    # What the stored first row and first column show of the scene, for the eight values.
+    upside_down = orientation in (3, 4, 7, 8)
+    mirrored = orientation in (2, 3, 6, 7)
+    return pixels[:: -1 if upside_down else 1, :: -1 if mirrored else 1]

@@ -1,0 +1,257 @@
+"""PNG to Radiograph (ISO/IEC 15948, "PNG (Third Edition)"; clause names as there).
+
+The chunks are walked here, strictly; Pillow only inflates and unfilters the image data. Text,
+colour profiles and other ancillary chunks are never decompressed, so they cannot be bombs.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float32, Integer, Num, UInt16
+
+from chexnet.radiograph.errors import Unfit
+from chexnet.radiograph.limits import size_problem
+from chexnet.radiograph.radiograph import Radiograph
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+GREY, RGB, PALETTE, GREY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6
+"""Colour types (IHDR)."""
+
+_DEPTHS = {
+    GREY: (1, 2, 4, 8, 16),
+    RGB: (8, 16),
+    PALETTE: (1, 2, 4, 8),
+    GREY_ALPHA: (8, 16),
+    RGB_ALPHA: (8, 16),
+}
+
+_UNPACK = {
+    (GREY, 1): ("P", "P;1"),
+    (GREY, 2): ("P", "P;2"),
+    (GREY, 4): ("P", "P;4"),
+    (GREY, 8): ("L", "L"),
+    (GREY, 16): ("I;16", "I;16B"),
+    (PALETTE, 1): ("P", "P;1"),
+    (PALETTE, 2): ("P", "P;2"),
+    (PALETTE, 4): ("P", "P;4"),
+    (PALETTE, 8): ("P", "P"),
+    (RGB, 8): ("RGB", "RGB"),
+    (GREY_ALPHA, 8): ("LA", "LA"),
+    (RGB_ALPHA, 8): ("RGBA", "RGBA"),
+    # Four bytes a pixel, filtered alike: read as RGBA, its bytes are grey and alpha, high byte first.
+    (GREY_ALPHA, 16): ("RGBA", "RGBA"),
+}
+"""Pillow's mode and raw mode for each colour type and depth, chosen to give samples as stored."""
+
+_LUMA = np.array([0.299, 0.587, 0.114])
+"""Rec. 601 luma of red, green and blue, as in JPEG and Pillow."""
+
+_CONTAINED_BITS = (8, 10, 12, 14, 16)
+"""Depths that 16-bit files hold in practice."""
+
+
+@dataclass(frozen=True)
+class _Png:
+    """The chunks that make the picture."""
+
+    width: int
+    height: int
+    depth: int
+    colour: int
+    interlaced: bool
+    image_data: bytes
+    palette: bytes
+    transparency: bytes | None
+    significant_bits: bytes | None
+
+
+def read_png(data: bytes, name: str) -> Radiograph:
+    """The PNG as a radiograph.
+
+    Colour becomes luma; transparent parts become black, as air is. Samples of 16 bits are scaled by
+    the depth that they really use, which ``notes`` tells.
+
+    Raises:
+        Unfit: damaged, truncated, animated, or of an unreasonable size.
+    """
+    png = _parse(data)
+    notes: list[str] = []
+    try:
+        pixels = _grey(png, notes)
+    except (ValueError, OSError) as error:
+        raise Unfit("damaged image data in the PNG; expected a complete image") from error
+    pixels.flags.writeable = False
+    return Radiograph(pixels, name, "PNG", notes=tuple(notes))
+
+
+def _parse(data: bytes) -> _Png:
+    chunks = list(_chunks(data))
+    if not chunks or chunks[0][0] != b"IHDR" or len(chunks[0][1]) != 13:
+        raise Unfit("a PNG without a header chunk; expected IHDR first")
+    width, height, depth, colour, compression, filtering, interlace = struct.unpack(">IIBBBBB", chunks[0][1])
+    if problem := size_problem(width, height):
+        raise Unfit(problem)
+    if depth not in _DEPTHS.get(colour, ()) or compression or filtering or interlace > 1:
+        raise Unfit(f"a PNG of colour type {colour} and bit depth {depth}; expected one that PNG defines")
+    first = dict(reversed(chunks))
+    if b"acTL" in first:
+        raise Unfit("an animated PNG; expected one image")
+    palette = first.get(b"PLTE", b"")
+    if colour == PALETTE and (not palette or len(palette) % 3):
+        raise Unfit("a palette PNG without a palette; expected a PLTE chunk")
+    image_data = b"".join(content for kind, content in chunks if kind == b"IDAT")
+    if not image_data:
+        raise Unfit("a PNG without image data; expected an IDAT chunk")
+    return _Png(
+        width,
+        height,
+        depth,
+        colour,
+        interlace == 1,
+        image_data,
+        palette,
+        first.get(b"tRNS"),
+        first.get(b"sBIT"),
+    )
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and content of each chunk up to IEND, checksums verified ("Chunk layout")."""
+    position, kind = 8, b""
+    while kind != b"IEND":
+        if position + 12 > len(data):
+            raise Unfit("a truncated PNG; expected an IEND chunk at its end")
+        length, kind = struct.unpack_from(">I4s", data, position)
+        end = position + 8 + length
+        if end + 4 > len(data):
+            raise Unfit("a truncated PNG; expected an IEND chunk at its end")
+        content = data[position + 8 : end]
+        if zlib.crc32(content, zlib.crc32(kind)) != int.from_bytes(data[end : end + 4], "big"):
+            raise Unfit(f"a damaged PNG; expected the checksum of chunk {kind!r} to match")
+        yield kind, content
+        position = end + 4
+
+
+def _grey(png: _Png, notes: list[str]) -> Float32[np.ndarray, "height width"]:
+    if png.colour == PALETTE:
+        return _grey_of_palette(png, notes)
+    if png.depth <= 8 and png.colour in (RGB, RGB_ALPHA, GREY_ALPHA):
+        return _grey_of_bytes(png, notes)
+    samples = _samples(png)
+    colours = samples[..., : 3 if png.colour in (RGB, RGB_ALPHA) else 1]
+    highest = _white(colours, png, notes)
+    luma = colours @ _LUMA if colours.shape[-1] == 3 else colours[..., 0]
+    grey = np.asarray(np.divide(luma, highest, dtype=np.float32))
+    if png.colour in (GREY_ALPHA, RGB_ALPHA):
+        return _over_black(grey, samples[..., -1] / np.float32(65535), notes)
+    if png.transparency is not None:
+        return _over_black(grey, _not_the_key(colours, png.transparency), notes)
+    return grey
+
+
+def _grey_of_bytes(png: _Png, notes: list[str]) -> Float32[np.ndarray, "height width"]:
+    """Luma of 8-bit colour, computed by Pillow in bytes: exact where red, green and blue agree."""
+    image = _unpack(png)
+    grey = _unit(np.asarray(image.convert("L")))
+    if png.colour in (RGB_ALPHA, GREY_ALPHA):
+        return _over_black(grey, _unit(np.asarray(image.getchannel("A"))), notes)
+    if png.transparency is not None:
+        return _over_black(grey, _not_the_key(np.asarray(image), png.transparency), notes)
+    return grey
+
+
+def _grey_of_palette(png: _Png, notes: list[str]) -> Float32[np.ndarray, "height width"]:
+    indices = np.asarray(_unpack(png))
+    colours = np.frombuffer(png.palette, np.uint8).reshape(-1, 3)
+    if indices.max() >= len(colours):
+        raise ValueError("an index lies beyond the palette")
+    grey = ((colours @ _LUMA) / 255).astype(np.float32)
+    alpha = np.ones(len(grey), np.float32)
+    if png.transparency is not None:
+        opacities = np.frombuffer(png.transparency, np.uint8)[: len(grey)]
+        alpha[: len(opacities)] = _unit(opacities)
+    return _over_black(grey[indices], alpha[indices], notes)
+
+
+def _samples(png: _Png) -> Num[np.ndarray, "height width channels"]:
+    """The samples as stored, whatever their depth."""
+    if png.depth == 16 and png.colour in (RGB, RGB_ALPHA):
+        return _sixteen_bit_colour(png)
+    samples = np.asarray(_unpack(png))
+    if png.depth == 16 and png.colour == GREY_ALPHA:
+        return _join(samples[..., 0::2], samples[..., 1::2])
+    return samples[..., None]
+
+
+def _sixteen_bit_colour(png: _Png) -> UInt16[np.ndarray, "height width channels"]:
+    """Pillow keeps only one byte of each sample: unpack twice, once for the high and once for the low."""
+    mode = "RGB" if png.colour == RGB else "RGBA"
+    high, low = (np.asarray(_unpack(png, mode, f"{mode};16{order}")) for order in "BL")
+    return _join(high, low)
+
+
+def _join(
+    high: Integer[np.ndarray, "height width channels"], low: Integer[np.ndarray, "height width channels"]
+) -> UInt16[np.ndarray, "height width channels"]:
+    return np.asarray((high.astype(np.uint16) << 8) | low)
+
+
+def _unpack(png: _Png, mode: str = "", raw_mode: str = "") -> "Image":
+    """Inflate and unfilter.
+
+    Raises:
+        ValueError: the image data is too short or damaged.
+    """
+    from PIL import Image
+
+    if not mode:
+        mode, raw_mode = _UNPACK[png.colour, png.depth]
+    return Image.frombytes(
+        mode, (png.width, png.height), png.image_data, "zip", raw_mode, int(png.interlaced)
+    )
+
+
+def _white(samples: Num[np.ndarray, "..."], png: _Png, notes: list[str]) -> float:
+    """The sample that stands for white.
+
+    Samples should fill their depth ("sBIT": encoders scale up), but 16-bit files often hold 10- or
+    12-bit values as they came from the detector, which would look black.
+    """
+    if png.depth < 16:
+        return float(2**png.depth - 1)
+    highest = int(samples.max())
+    bits = next(bits for bits in _CONTAINED_BITS if highest < 2**bits)
+    if png.significant_bits and 1 <= max(png.significant_bits[:3]) <= 16:
+        significant = max(png.significant_bits[:3])
+        bits = significant if highest < 2**significant else 16
+    if bits < 16:
+        notes.append(f"16-bit samples up to {highest}: read as {bits}-bit values")
+    return float(2**bits - 1)
+
+
+def _not_the_key(samples: Num[np.ndarray, "height width channels"], key: bytes) -> Float32[np.ndarray, "..."]:
+    """0 where a pixel has the one colour that tRNS declares transparent, else 1."""
+    colour = np.frombuffer(key, ">u2")
+    if len(colour) != samples.shape[-1]:
+        raise ValueError("the transparent colour has another number of channels than the image")
+    return np.asarray((samples != colour).any(axis=-1), np.float32)
+
+
+def _over_black(
+    grey: Float32[np.ndarray, "height width"], alpha: Float32[np.ndarray, "height width"], notes: list[str]
+) -> Float32[np.ndarray, "height width"]:
+    if alpha.min() == 1:
+        return grey
+    notes.append("transparent parts are shown as black")
+    return np.asarray(grey * alpha)
+
+
+def _unit(levels: Integer[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"]:
+    """0 to 255 as 0 to 1."""
+    return np.asarray(np.divide(levels, np.float32(255), dtype=np.float32))

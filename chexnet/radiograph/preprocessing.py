@@ -1,0 +1,89 @@
+"""From a radiograph to the network's input: one way for training and prediction (section 3.1)."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from jaxtyping import Float32
+
+from chexnet.paper import IMAGE_SIZE, IMAGENET_MEAN, IMAGENET_STD
+from chexnet.radiograph.radiograph import Radiograph
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Downscaling and normalisation, "based on the mean and standard deviation of images in ImageNet".
+
+    Attributes:
+        size: side of the square input in pixels.
+        mean: subtracted, for red, green and blue of pixels in [0, 1].
+        std: divided by, likewise.
+
+    Raises:
+        ValueError: the size is not positive, or the mean and std are not three finite numbers each,
+            or a std is not positive.
+    """
+
+    size: int = IMAGE_SIZE
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise ValueError(f"size is {self.size}; expected a positive number of pixels")
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if len(values) != 3 or not all(math.isfinite(v) for v in values):
+                raise ValueError(f"{name} is {values}; expected three finite numbers")
+        if min(self.std) <= 0:
+            raise ValueError(f"std is {self.std}; expected positive numbers")
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; the model file stores it."""
+        return {"size": self.size, "mean": list(self.mean), "std": list(self.std)}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Self:
+        """The inverse of ``to_dict``.
+
+        Raises:
+            ValueError: a key is missing, unknown, or holds no possible value.
+        """
+        expected = {"size", "mean", "std"}
+        if set(stored) != expected:
+            raise ValueError(f"preprocessing has the keys {sorted(stored)}; expected {sorted(expected)}")
+        size = stored["size"]
+        if not isinstance(size, int) or isinstance(size, bool):
+            raise ValueError(f"size is {size!r}; expected a positive number of pixels")
+        return cls(size=size, mean=_three("mean", stored["mean"]), std=_three("std", stored["std"]))
+
+
+def _three(name: str, values: Any) -> tuple[float, float, float]:
+    if not isinstance(values, list | tuple) or len(values) != 3:
+        raise ValueError(f"{name} is {values!r}; expected three finite numbers")
+    if not all(isinstance(v, int | float) for v in values):
+        raise ValueError(f"{name} is {values!r}; expected three finite numbers")
+    return float(values[0]), float(values[1]), float(values[2])
+
+
+_DEFAULT = Preprocessing()
+
+
+def network_input(
+    radiograph: Radiograph, preprocessing: Preprocessing = _DEFAULT
+) -> Float32[np.ndarray, "3 size size"]:
+    """The radiograph as the network sees it: resized straight to the square, grey on all three channels.
+
+    The aspect ratio is not kept, as in the paper and as its data set was made. The resize is
+    bilinear with antialiasing (a triangle filter as wide as the scale), computed on floats: without
+    antialiasing, thin structures such as vessels and pleural lines would flicker in and out.
+    """
+    from PIL import Image
+
+    side = (preprocessing.size, preprocessing.size)
+    grey = np.asarray(Image.fromarray(radiograph.pixels).resize(side, Image.Resampling.BILINEAR))
+    mean = np.array(preprocessing.mean, np.float32)[:, None, None]
+    std = np.array(preprocessing.std, np.float32)[:, None, None]
+    normalised: Float32[np.ndarray, "3 size size"] = (grey - mean) / std
+    return normalised
