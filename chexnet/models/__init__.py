@@ -1,1 +1,17 @@
 """DenseNet-121, importing weights, ONNX export. Needs the `train` extra."""
+
+from chexnet.models.densenet import DenseNet121, NetworkOutput
+from chexnet.models.onnx_export import ExportMismatch, export_onnx, round_to_float16
+from chexnet.models.weights import WeightsMismatch, imagenet_state, load_state, read_state
+
+__all__ = [
+    "DenseNet121",
+    "ExportMismatch",
+    "NetworkOutput",
+    "WeightsMismatch",
+    "export_onnx",
+    "imagenet_state",
+    "load_state",
+    "read_state",
+    "round_to_float16",
+]

@@ -1,0 +1,154 @@
+"""From a trained network to the graph of the one-file model: outputs `logits` and `maps`."""
+
+import copy
+import logging
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from jaxtyping import Float
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from chexnet.models.densenet import DenseLayer, DenseNet121
+
+TOLERANCE = 1e-4
+"""Largest difference in logits between torch and ONNX Runtime that an export may show."""
+
+
+class ExportMismatch(ValueError):
+    """ONNX Runtime and torch disagree on the logits of real images; no file is written."""
+
+
+def round_to_float16(network: DenseNet121) -> DenseNet121:
+    """A copy for release: norms behind convolutions folded in, convolution weights rounded to float16.
+
+    Computation stays in float32. Folding comes first because a rounded weight that is scaled
+    afterwards is no float16 number any more, and the file could not store it in two bytes.
+    """
+    released = copy.deepcopy(network).cpu().eval()
+    features = released.features
+    features.conv0 = fuse_conv_bn_eval(features.conv0, features.norm0)  # type: ignore[arg-type, type-var]
+    features.norm0 = nn.Identity()
+    for layer in (module for module in released.modules() if isinstance(module, DenseLayer)):
+        layer.conv1 = fuse_conv_bn_eval(layer.conv1, layer.norm2)
+        layer.norm2 = nn.Identity()  # type: ignore[assignment]
+    for convolution in (module for module in released.modules() if isinstance(module, nn.Conv2d)):
+        convolution.weight.data = convolution.weight.data.half().float()
+    return released
+
+
+def export_onnx(
+    network: DenseNet121,
+    path: Path,
+    *,
+    metadata: Mapping[str, str],
+    images: Float[np.ndarray, "images 3 size size"],
+) -> float:
+    """Write `network` as one ONNX file and prove it on `images`.
+
+    Weights that are float16 numbers (see `round_to_float16`) are stored as such and cast when the
+    file is loaded, which loses nothing.
+
+    Args:
+        network: in any mode, on any device; it is copied.
+        path: written whole or not at all.
+        metadata: stored as the file's metadata properties.
+        images: real, preprocessed images, on which torch and ONNX Runtime must agree.
+
+    Returns:
+        The largest difference in logits between torch and ONNX Runtime.
+
+    Raises:
+        ExportMismatch: that difference exceeds `TOLERANCE`.
+    """
+    network = copy.deepcopy(network).cpu().eval()
+    model = _store_float16(_to_onnx(network, images.shape[-1]))
+    helper.set_model_props(model, dict(metadata))
+    onnx.checker.check_model(model)
+    content = model.SerializeToString()
+    difference = _difference(network, content, images)
+    if not difference <= TOLERANCE:
+        raise ExportMismatch(
+            f"{path}: logits of torch and ONNX Runtime differ by {difference:.2e} on {len(images)} images; "
+            f"expected at most {TOLERANCE:g}. The file was not written"
+        )
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(content)
+    partial.replace(path)
+    return difference
+
+
+def _to_onnx(network: DenseNet121, size: int) -> onnx.ModelProto:
+    batch = torch.export.Dim("batch", min=1)
+    example = torch.zeros(2, 3, size, size)
+    exporter_log = logging.getLogger("torch.onnx")
+    level = exporter_log.level
+    exporter_log.setLevel(logging.ERROR)  # its notes on operators of other packages say nothing to our users
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                network,
+                (example,),
+                dynamo=True,
+                input_names=["image"],
+                output_names=["logits", "maps"],
+                dynamic_shapes=({0: batch},),
+                verbose=False,
+            )
+    finally:
+        exporter_log.setLevel(level)
+    assert program is not None
+    model = program.model_proto
+    _forget_the_exporters_notes(model)
+    return model
+
+
+def _forget_the_exporters_notes(model: onnx.ModelProto) -> None:
+    """The exporter writes stack traces with the paths of the training machine into the graph."""
+    for item in (*model.graph.node, *model.graph.input, *model.graph.output, *model.graph.value_info):
+        item.doc_string = ""
+        del item.metadata_props[:]
+    del model.graph.metadata_props[:]
+    del model.graph.value_info[:]
+    del model.functions[:]
+
+
+def _store_float16(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Store each float32 tensor that is exact in float16 in two bytes, with a Cast before its use."""
+    casts = []
+    for tensor in model.graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT:
+            continue
+        values = numpy_helper.to_array(tensor)
+        with np.errstate(over="ignore"):
+            halves = values.astype(np.float16)
+        if values.ndim < 2 or not np.array_equal(halves.astype(np.float32), values):
+            continue
+        name = tensor.name
+        tensor.CopyFrom(numpy_helper.from_array(halves, f"{name}.float16"))
+        casts.append(
+            helper.make_node("Cast", [tensor.name], [name], name=f"cast_{name}", to=TensorProto.FLOAT)
+        )
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    return model
+
+
+def _difference(network: DenseNet121, content: bytes, images: Float[np.ndarray, "n 3 s s"]) -> float:
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    differences = []
+    for image in images:
+        (logits,) = session.run(["logits"], {"image": image[None]})
+        with torch.inference_mode():
+            expected = network(torch.from_numpy(image[None])).logits.numpy()
+        differences.append(float(np.abs(logits - expected).max()))
+    # max() would let a NaN pass.
+    return float(np.max(differences)) if differences else float("nan")
