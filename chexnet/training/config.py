@@ -1,0 +1,90 @@
+"""The recipe: everything that decides what a training run does."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from chexnet.paper import BATCH_SIZE, IMAGE_SIZE, LEARNING_RATE, LEARNING_RATE_DECAY, PATHOLOGIES
+
+
+def _option(default: Any, text: str) -> Any:
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train a CheXNet. The defaults are the paper's, sections 2.2, 3.1 and 5."""
+
+    task: Literal["pneumonia", "pathologies"] = _option(
+        "pathologies",
+        "pneumonia: one output, weighted loss (section 2.1). pathologies: 14, unweighted (section 5).",
+    )
+    weights: str = _option(
+        "imagenet",
+        "Initial weights: imagenet (section 2.2; downloaded once), none (random), or a checkpoint file.",
+    )
+    image_size: int = _option(IMAGE_SIZE, "Side of the network's input, in pixels.")
+    batch_size: int = _option(BATCH_SIZE, "Images a step, over all devices together.")
+    learning_rate: float = _option(LEARNING_RATE, "Adam's initial learning rate.")
+    learning_rate_decay: float = _option(
+        LEARNING_RATE_DECAY, "Factor on the learning rate when the validation loss plateaus."
+    )
+    plateau_epochs: int = _option(1, "Epochs without a lower validation loss that make a plateau.")
+    stop_epochs: int = _option(5, "Epochs without a lower validation loss after which training ends.")
+    max_epochs: int = _option(50, "Training ends after this many epochs at the latest.")
+    weight_decay: float = _option(0.0, "L2 penalty; the paper has none.")
+    flip: float = _option(0.5, "Probability of a horizontal flip of a training image (section 3.1).")
+    shift: float = _option(0.0, "Largest random shift of a training image, as a share of its side; paper: 0.")
+    contrast: float = _option(0.0, "Largest random change of a training image's contrast; paper: 0.")
+    seed: int = _option(0, "Decides the split, the initial weights, the order of the images and the flips.")
+    name: str = _option("chexnet", "The model's name in its file.")
+
+    def __post_init__(self) -> None:
+        _require(self.task in ("pneumonia", "pathologies"), "task", self.task, "pneumonia or pathologies")
+        _require(self.image_size >= 32, "image_size", self.image_size, "at least 32, one cell of the map")
+        for name in ("batch_size", "max_epochs", "plateau_epochs", "stop_epochs"):
+            _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        _require(self.learning_rate > 0, "learning_rate", self.learning_rate, "above 0")
+        _require(
+            0 < self.learning_rate_decay < 1, "learning_rate_decay", self.learning_rate_decay, "in (0, 1)"
+        )
+        _require(self.weight_decay >= 0, "weight_decay", self.weight_decay, "at least 0")
+        _require(0 <= self.flip <= 1, "flip", self.flip, "a probability")
+        _require(0 <= self.shift < 0.5, "shift", self.shift, "in [0, 0.5)")
+        _require(0 <= self.contrast < 1, "contrast", self.contrast, "in [0, 1)")
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What the network's outputs mean, in their order."""
+        return ("Pneumonia",) if self.task == "pneumonia" else PATHOLOGIES
+
+    def to_dict(self) -> dict[str, Any]:
+        """For the model file and for `recipe.json`."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Where a run happens. Passed through to Lightning's Trainer; it does not change what is learnt."""
+
+    accelerator: str = _option("auto", "Lightning's accelerator: auto, cpu, gpu, mps …")
+    devices: str = _option("auto", "Lightning's devices: a number, a list such as 0,1, or auto.")
+    num_nodes: int = _option(1, "Machines in a distributed run.")
+    strategy: str = _option("auto", "Lightning's strategy, such as ddp.")
+    precision: str = _option("32-true", "Lightning's precision: 32-true, 16-mixed, bf16-mixed …")
+    workers: int = _option(2, "Processes that read images; 0 reads in the main process.")
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """Where a finished run left what it made."""
+
+    model: Path
+    folder: Path
+    epochs: int
+    validation_loss: float
+
+
+def _require(holds: bool, name: str, value: object, expected: str) -> None:
+    if not holds:
+        raise ValueError(f"{name} is {value!r}; expected {expected}")

@@ -1,0 +1,135 @@
+"""Training images: the same way from file to tensor as prediction, then augmentation."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from chexnet.datasets import Manifest
+from chexnet.radiograph import Preprocessing, network_input, read_radiograph
+from chexnet.training.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes of a training image. The paper flips and does nothing else (section 3.1)."""
+
+    flip: float
+    shift: float
+    contrast: float
+
+    def __call__(
+        self, image: Float32[np.ndarray, "3 s s"], generator: np.random.Generator
+    ) -> Float32[np.ndarray, "3 s s"]:
+        """A changed copy; the same generator state gives the same change."""
+        flipped = generator.random() < self.flip
+        rows, columns = np.round(generator.uniform(-self.shift, self.shift, 2) * image.shape[-1]).astype(int)
+        scale = 1 + generator.uniform(-self.contrast, self.contrast)
+        if flipped:
+            image = image[:, :, ::-1]
+        if rows or columns:
+            image = _shifted(image, rows, columns)
+        if self.contrast:
+            centre = image.mean()
+            image = centre + (image - centre) * np.float32(scale)
+        return np.ascontiguousarray(image, dtype=np.float32)
+
+
+def _shifted(image: Float32[np.ndarray, "3 s s"], rows: int, columns: int) -> Float32[np.ndarray, "3 s s"]:
+    """Shifted by whole pixels; the edge is repeated, so that no black bar tells of the shift."""
+    size = image.shape[-1]
+    row = np.clip(np.arange(size) - rows, 0, size - 1)
+    column = np.clip(np.arange(size) - columns, 0, size - 1)
+    return image[:, row][:, :, column]
+
+
+class TrainingImages(Dataset[tuple[Tensor, Tensor]]):
+    """Images and labels of a manifest, as tensors.
+
+    A key is (row, seed): the seed decides the augmentation, so that an image of one epoch is the same
+    in whichever process, and after whichever interruption, it is made. Seed None means no augmentation.
+    """
+
+    def __init__(self, manifest: Manifest, preprocessing: Preprocessing, augmentation: Augmentation) -> None:
+        self.manifest = manifest
+        self.preprocessing = preprocessing
+        self.augmentation = augmentation
+
+    def __len__(self) -> int:
+        return len(self.manifest)
+
+    def __getitem__(self, key: tuple[int, tuple[int, ...] | None]) -> tuple[Tensor, Tensor]:
+        """The network input (3, size, size) and its labels (findings)."""
+        row, seed = key
+        image = network_input(read_radiograph(self.manifest.images[row]), self.preprocessing)
+        if seed is not None:
+            image = self.augmentation(image, np.random.default_rng(seed))
+        return torch.from_numpy(image), torch.from_numpy(self.manifest.labels[row])
+
+
+class EpochSampler(Sampler[tuple[int, tuple[int, ...] | None]]):
+    """Rows of one epoch for one of several processes, from the seed and the epoch's number alone.
+
+    The order is drawn once for all processes and dealt out in turn, so that two processes with half
+    the batch see the images that one process with the whole batch sees. Validation keeps the table's order.
+    """
+
+    def __init__(self, rows: int, *, seed: int, shuffle: bool, rank: int = 0, processes: int = 1) -> None:
+        self.rows = rows
+        self.seed = seed
+        self.shuffle = shuffle
+        self.rank = rank
+        self.processes = processes
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning calls this before each epoch, resumed ones included."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(range(self.rank, self._dealt(), self.processes))
+
+    def _dealt(self) -> int:
+        # In training every process must make the same number of steps; the few rows left over wait.
+        return self.rows - self.rows % self.processes if self.shuffle else self.rows
+
+    def __iter__(self) -> Iterator[tuple[int, tuple[int, ...] | None]]:
+        if not self.shuffle:
+            yield from ((row, None) for row in range(self.rank, self.rows, self.processes))
+            return
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.rows)[: self._dealt()]
+        for row in order[self.rank :: self.processes]:
+            yield int(row), (self.seed, self.epoch, int(row))
+
+
+def loader(
+    manifest: Manifest, config: TrainConfig, *, train: bool, workers: int, rank: int = 0, processes: int = 1
+) -> DataLoader[tuple[Tensor, Tensor]]:
+    """Batches of `manifest`: shuffled and augmented for training, as they are otherwise.
+
+    Raises:
+        ValueError: a batch that cannot be shared among the processes.
+    """
+    if config.batch_size % processes:
+        raise ValueError(
+            f"batch_size is {config.batch_size}; expected a multiple of the {processes} processes"
+        )
+    batch = config.batch_size // processes
+    return DataLoader(
+        TrainingImages(
+            manifest,
+            Preprocessing(size=config.image_size),
+            Augmentation(config.flip, config.shift, config.contrast),
+        ),
+        batch_size=batch,
+        sampler=EpochSampler(len(manifest), seed=config.seed, shuffle=train, rank=rank, processes=processes),
+        # A last batch of a single image would leave batch normalization nothing to normalize by.
+        drop_last=train and len(manifest) // processes > batch,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        multiprocessing_context="spawn" if workers > 0 else None,
+    )

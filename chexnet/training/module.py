@@ -1,0 +1,129 @@
+"""The Lightning module: network, loss and optimiser of section 2.2."""
+
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from chexnet.models import DenseNet121
+from chexnet.paper import ADAM_BETAS
+from chexnet.statistics import auroc
+from chexnet.training.config import TrainConfig
+from chexnet.training.losses import pathologies_loss, pneumonia_loss
+from chexnet.training.schedule import is_finished, learning_rate
+
+_LOSSES = "validation_losses"
+
+
+class CheXNetModule(lightning.LightningModule):
+    """Trains a `DenseNet121` as the paper does.
+
+    Args:
+        network: is trained in place.
+        config: the recipe.
+        pneumonia_weights: (w₊, w₋) of section 2.1, or None for the sum over pathologies of section 5.
+    """
+
+    def __init__(
+        self, network: DenseNet121, config: TrainConfig, pneumonia_weights: tuple[float, float] | None
+    ) -> None:
+        super().__init__()
+        # Channels last is the faster layout for these convolutions, on CPU and GPU alike.
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.config = config
+        self.pneumonia_weights = pneumonia_weights
+        self.validation_losses: list[float] = []
+        self._epoch: list[tuple[Tensor, Tensor]] = []
+
+    def forward(self, images: Float[Tensor, "batch 3 s s"]) -> Float[Tensor, "batch findings"]:
+        """Logits."""
+        logits: Tensor = self.network(images.contiguous(memory_format=torch.channels_last)).logits
+        return logits.float()
+
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The loss of the task, averaged over the batch."""
+        if self.pneumonia_weights is None:
+            return pathologies_loss(logits, labels)
+        return pneumonia_loss(logits, labels, self.pneumonia_weights)
+
+    def on_train_epoch_start(self) -> None:
+        """Sets the learning rate that the validation losses so far ask for."""
+        rate = learning_rate(self.validation_losses, self.config)
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = rate
+        self.log("learning_rate", rate)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], _index: int) -> Tensor:
+        """One minibatch; logs the mean training loss of the epoch."""
+        images, labels = batch
+        loss = self.loss(self(images), labels)
+        self.log("train_loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(images))
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], _index: int) -> None:
+        """Keeps the logits; the loss is taken over the whole epoch at once, whatever the batches were."""
+        images, labels = batch
+        self._epoch.append((self(images), labels))
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs the validation loss, which decides, and the mean AUROC, which only informs."""
+        logits, labels = self._of_all_processes()
+        loss = self.loss(logits, labels)
+        self.validation_losses.append(float(loss))
+        if is_finished(self.validation_losses, self.config):
+            self.trainer.should_stop = True
+        self.log("val_loss", loss)
+        self.log("val_auroc", mean_auroc(labels.cpu().numpy(), logits.cpu().numpy()))
+
+    def _of_all_processes(self) -> tuple[Tensor, Tensor]:
+        logits = torch.cat([logits for logits, _ in self._epoch])
+        labels = torch.cat([labels for _, labels in self._epoch])
+        self._epoch.clear()
+        if self.trainer.world_size == 1:
+            return logits, labels
+        parts: list[Any] = [None] * self.trainer.world_size
+        torch.distributed.all_gather_object(parts, (logits.cpu(), labels.cpu()))
+        return (
+            torch.cat([part for part, _ in parts]).to(self.device),
+            torch.cat([part for _, part in parts]).to(self.device),
+        )
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam with standard parameters (section 2.2)."""
+        return torch.optim.Adam(
+            self.parameters(),
+            lr=self.config.learning_rate,
+            betas=ADAM_BETAS,
+            weight_decay=self.config.weight_decay,
+        )
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """The losses go along: they decide the learning rate and the end."""
+        checkpoint[_LOSSES] = self.validation_losses
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Takes up where the checkpoint was written."""
+        self.validation_losses = list(checkpoint[_LOSSES])
+
+
+def mean_auroc(
+    labels: Float[np.ndarray, "images findings"], logits: Float[np.ndarray, "images findings"]
+) -> float:
+    """Mean over the findings that can be estimated; NaN where none can."""
+    areas = []
+    for finding in range(labels.shape[1]):
+        present, scores = known_labels(labels[:, finding], logits[:, finding])
+        if present.any() and not present.all():
+            areas.append(auroc(present, scores))
+    return float(np.mean(areas)) if areas else float("nan")
+
+
+def known_labels(
+    labels: Float[np.ndarray, " images"], logits: Float[np.ndarray, " images"]
+) -> tuple[np.ndarray, np.ndarray]:
+    """(present, scores) of the images whose label is known; a soft label is present from one half on."""
+    known = ~np.isnan(labels)
+    return labels[known] >= 0.5, logits[known].astype(np.float64)

@@ -1,0 +1,175 @@
+"""From the best checkpoint to the one-file model: calibrate on validation, measure on test, export, prove."""
+
+import csv
+import hashlib
+import importlib.metadata
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from tqdm import tqdm
+
+from chexnet.classifier.metadata import KEY, FindingMetadata, ModelMetadata, reference_input
+from chexnet.datasets import Manifest
+from chexnet.models import DenseNet121, export_onnx, round_to_float16
+from chexnet.radiograph import Preprocessing
+from chexnet.statistics import (
+    Estimate,
+    PlattScaling,
+    auroc_interval,
+    fit_platt,
+    threshold_at_sensitivity,
+    threshold_max_f1,
+    threshold_youden,
+)
+from chexnet.training.config import TrainConfig
+from chexnet.training.images import loader
+
+POLICIES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "max_f1": threshold_max_f1,
+    "youden": threshold_youden,
+    "sensitivity_90": threshold_at_sensitivity,
+}
+"""Operating points by name; each is chosen on validation images."""
+
+FEWEST_POSITIVES = 10
+"""Positive images that calibration, a threshold or a claim of validity needs; below, there is none."""
+
+_PROOF_IMAGES = 8
+
+
+def release(
+    network: DenseNet121,
+    validation: Manifest,
+    test: Manifest,
+    folder: Path,
+    config: TrainConfig,
+    provenance: dict[str, Any],
+) -> Path:
+    """Write `<name>.onnx` and the predictions that its numbers come from.
+
+    The weights are rounded to float16 first; everything after sees the rounded network, so the numbers
+    in the file are the file's own.
+    """
+    released = round_to_float16(network)
+    predictions = {}
+    for name, part in (("validation", validation), ("test", test)):
+        predictions[name] = predict_logits(released, part, config, name)
+        _write_predictions(folder / f"{name}_predictions.csv", part, predictions[name])
+    images = _proof_images(validation, config)
+    with torch.inference_mode():
+        tensor = torch.from_numpy(images)
+        before, after = network.eval()(tensor).logits, released(tensor).logits
+        rounding = float((before - after).abs().max())
+    with torch.inference_mode():
+        reference = released(torch.from_numpy(reference_input(config.image_size))).logits[0].tolist()
+    bias = released.classifier.bias.tolist()  # type: ignore[union-attr]
+    metadata = ModelMetadata(
+        name=config.name,
+        version="1",
+        findings=tuple(
+            measure_finding(
+                finding,
+                bias[index],
+                (validation, predictions["validation"][:, index]),
+                (test, predictions["test"][:, index]),
+            )
+            for index, finding in enumerate(config.findings)
+        ),
+        preprocessing=Preprocessing(size=config.image_size),
+        policy="max_f1",
+        test_data=f"{test.name}, {len(test)} test images of {len(set(test.patients))} patients",
+        training=provenance | {"float16_logit_difference": rounding, "software": software_versions()},
+        reference_logits=tuple(reference),
+    )
+    path = folder / f"{config.name}.onnx"
+    export_onnx(released, path, metadata={KEY: metadata.to_json()}, images=images)
+    return path
+
+
+def predict_logits(
+    network: DenseNet121, images: Manifest, config: TrainConfig, name: str
+) -> Float[np.ndarray, "images findings"]:
+    """Logits of `images` in their order."""
+    if not len(images):
+        return np.empty((0, len(config.findings)), dtype=np.float32)
+    batches = loader(images, config, train=False, workers=0)
+    with torch.inference_mode():
+        parts = [network(batch).logits for batch, _ in tqdm(batches, desc=f"{name} images", unit="batch")]
+    return torch.cat(parts).numpy()
+
+
+def measure_finding(
+    finding: str,
+    bias: float,
+    validation: tuple[Manifest, Float[np.ndarray, " v"]],
+    test: tuple[Manifest, Float[np.ndarray, " t"]],
+) -> FindingMetadata:
+    """Calibration and thresholds from validation images, AUROC from test images.
+
+    A finding is validated where the 95 % interval of its AUROC lies above one half, on enough positives.
+    """
+    present, scores, _ = _known(finding, *validation)
+    calibration, thresholds = PlattScaling(), {}
+    if _enough(present):
+        calibration = fit_platt(present, scores)
+        probabilities = calibration.apply(scores)
+        thresholds = {policy: choose(present, probabilities) for policy, choose in POLICIES.items()}
+    present, scores, patients = _known(finding, *test)
+    area: Estimate | None = None
+    if present.any() and not present.all():
+        area = auroc_interval(present, scores, patients=patients)
+    return FindingMetadata(
+        finding=finding,
+        bias=bias,
+        calibration=calibration,
+        thresholds=thresholds,
+        auroc=area,
+        positives=int(present.sum()),
+        negatives=int((~present).sum()),
+        validated=area is not None and area.low > 0.5 and _enough(present) and bool(thresholds),
+    )
+
+
+def _known(
+    finding: str, images: Manifest, logits: Float[np.ndarray, " images"]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    labels = images.labels[:, images.findings.index(finding)]
+    known = ~np.isnan(labels)
+    return labels[known] >= 0.5, logits[known].astype(np.float64), np.asarray(images.patients)[known]
+
+
+def _enough(present: np.ndarray) -> bool:
+    return min(int(present.sum()), int((~present).sum())) >= FEWEST_POSITIVES
+
+
+def _proof_images(images: Manifest, config: TrainConfig) -> Float[np.ndarray, "n 3 s s"]:
+    rows = np.linspace(0, len(images) - 1, min(len(images), _PROOF_IMAGES)).astype(int)
+    batches = loader(images.select(rows), config, train=False, workers=0)
+    return torch.cat([batch for batch, _ in batches]).numpy()
+
+
+def _write_predictions(path: Path, images: Manifest, logits: Float[np.ndarray, "images findings"]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["image", "patient", *images.findings])
+        for image, patient, row in zip(images.image_ids, images.patients, logits, strict=True):
+            writer.writerow([image, patient, *(f"{1 / (1 + np.exp(-float(value))):.6g}" for value in row)])
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def software_versions() -> dict[str, str]:
+    """Versions that the numbers may depend on."""
+    packages = ("chexnet", "torch", "lightning", "onnxruntime", "numpy", "pillow")
+    return {"python": platform.python_version()} | {
+        name: importlib.metadata.version(name) for name in packages
+    }
