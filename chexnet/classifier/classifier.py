@@ -1,0 +1,232 @@
+"""The one-file model: load, run, calibrate."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from chexnet.classifier.metadata import KEY, FindingMetadata, InvalidModel, ModelMetadata, reference_input
+from chexnet.classifier.prediction import FindingPrediction, ModelIdentity, Prediction
+from chexnet.radiograph import Radiograph, network_input, read_radiograph
+
+DEFAULT_MODEL = Path(__file__).with_name("chexnet.onnx")
+"""The embedded model."""
+
+REFERENCE_TOLERANCE = 1e-3
+"""Largest difference from the stored reference logits: above rounding, below any change of weights."""
+
+Outputs = tuple[Float32[np.ndarray, "images findings"], Float32[np.ndarray, "images findings rows columns"]]
+
+
+class Classifier:
+    """A trained model, ready to read radiographs. Safe to share among threads.
+
+    Args:
+        path: a model file as `chexnet train` writes it; None is the embedded one.
+        policy: names the operating points; None is the model's own choice.
+        threads: processor threads for one image; None is all cores.
+
+    Raises:
+        InvalidModel: no complete and consistent model file, or it has no such policy.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        policy: str | None = None,
+        threads: int | None = None,
+    ) -> None:
+        self.path = Path(DEFAULT_MODEL if path is None else path)
+        content = _read(self.path)
+        self._session = _session(content, self.path, threads)
+        self.metadata = _metadata(self._session, self.path)
+        self.identity = ModelIdentity(
+            self.metadata.name, self.metadata.version, hashlib.sha256(content).hexdigest()
+        )
+        self.policy = self.metadata.policy if policy is None else policy
+        policies = sorted({name for finding in self.metadata.findings for name in finding.thresholds})
+        if policy is not None and policy not in policies:
+            raise InvalidModel(f"{self.path}: no policy {policy!r}; it has {', '.join(policies) or 'none'}")
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What the model's outputs mean, in their order."""
+        return tuple(finding.finding for finding in self.metadata.findings)
+
+    def predict(self, image: str | os.PathLike[str] | bytes | Radiograph) -> Prediction:
+        """Read one radiograph: probabilities and maps of all findings.
+
+        Raises:
+            UnreadableImage: the image cannot be read.
+        """
+        radiograph = image if isinstance(image, Radiograph) else read_radiograph(image)
+        return self.predict_inputs(
+            network_input(radiograph, self.metadata.preprocessing)[None], [radiograph]
+        )[0]
+
+    def predict_inputs(
+        self, inputs: Float32[np.ndarray, "images 3 size size"], radiographs: list[Radiograph]
+    ) -> list[Prediction]:
+        """Predictions for inputs that are preprocessed already, with the radiographs they come from."""
+        logits, maps = self.run(inputs)
+        return [
+            self._prediction(radiograph, row, layers)
+            for radiograph, row, layers in zip(radiographs, logits, maps, strict=True)
+        ]
+
+    def run(self, inputs: Float32[np.ndarray, "images 3 size size"]) -> Outputs:
+        """Raw logits and maps of preprocessed inputs."""
+        logits, maps = self._session.run(["logits", "maps"], {"image": inputs})
+        return logits, maps
+
+    def _prediction(
+        self,
+        radiograph: Radiograph,
+        logits: Float32[np.ndarray, " findings"],
+        maps: Float32[np.ndarray, "findings rows columns"],
+    ) -> Prediction:
+        findings = tuple(
+            self._finding(entry, float(logit))
+            for entry, logit in zip(self.metadata.findings, logits, strict=True)
+        )
+        evidence = [
+            _evidence(entry, layer, finding.threshold)
+            for entry, layer, finding in zip(self.metadata.findings, maps, findings, strict=True)
+        ]
+        return Prediction(
+            image=radiograph.source,
+            status="ok",
+            reason=None,
+            findings=findings,
+            model=self.identity,
+            maps=maps,
+            evidence=np.stack(evidence),
+            notes=radiograph.notes,
+        )
+
+    def _finding(self, entry: FindingMetadata, logit: float) -> FindingPrediction:
+        probability = float(entry.calibration.apply(np.array([logit]))[0])
+        threshold = entry.thresholds.get(self.policy) if entry.validated else None
+        return FindingPrediction(
+            finding=entry.finding,
+            probability=probability,
+            score=logit,
+            threshold=threshold,
+            present=None if threshold is None else probability >= threshold,
+            validated=entry.validated,
+        )
+
+
+def load(
+    path: str | os.PathLike[str] | None = None, *, policy: str | None = None, threads: int | None = None
+) -> Classifier:
+    """Load a model file; without a path, the embedded model. See `Classifier`."""
+    return Classifier(path, policy=policy, threads=threads)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that `verify` looked at."""
+
+    what: str
+    holds: bool
+    measured: str
+
+
+def verify(path: str | os.PathLike[str] | None = None) -> list[Check]:
+    """Check that a model file computes what was trained.
+
+    Raises:
+        InvalidModel: the file is not even a complete and consistent model.
+    """
+    classifier = Classifier(path)
+    image = reference_input(classifier.metadata.preprocessing.size)
+    logits, maps = classifier.run(np.concatenate([image, -image, 0 * image]))
+    alone, _ = classifier.run(image)
+    bias = np.array([finding.bias for finding in classifier.metadata.findings])
+    law = float(np.abs(maps.mean(axis=(2, 3)) + bias - logits).max())
+    reference = float(np.abs(logits[0] - np.array(classifier.metadata.reference_logits)).max())
+    batch = float(np.abs(alone[0] - logits[0]).max())
+    return [
+        Check("mean of each map plus its bias is the logit", law <= 1e-4, f"largest difference {law:.1e}"),
+        Check(
+            "logits of the reference input are those of training",
+            reference <= REFERENCE_TOLERANCE,
+            f"largest difference {reference:.1e}",
+        ),
+        Check(
+            "an image's logits do not depend on its batch", batch <= 1e-4, f"largest difference {batch:.1e}"
+        ),
+    ]
+
+
+def _evidence(
+    entry: FindingMetadata, layer: Float32[np.ndarray, "rows columns"], threshold: float | None
+) -> Float32[np.ndarray, "rows columns"]:
+    zero = 0.0
+    if threshold is not None and 0 < threshold < 1:
+        zero = float(np.log(threshold / (1 - threshold)))
+    log_odds = entry.calibration.slope * (layer + entry.bias) + entry.calibration.intercept
+    return (log_odds - zero).astype(np.float32)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidModel(f"{path}: cannot be read ({error.strerror}); expected a model file") from error
+
+
+def _session(content: bytes, path: Path, threads: int | None) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # a damaged file is told of once, by us
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    # Spinning threads would take the processor from the threads that decode the next film.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except _onnxruntime_errors() as error:
+        raise InvalidModel(
+            f"{path}: not a readable ONNX file; expected one that chexnet train wrote"
+        ) from error
+
+
+def _onnxruntime_errors() -> tuple[type[Exception], ...]:
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    return (
+        state.Fail,
+        state.InvalidArgument,
+        state.InvalidGraph,
+        state.InvalidProtobuf,
+        state.NoSuchFile,
+        state.NotImplemented,
+        state.RuntimeException,
+    )
+
+
+def _metadata(session: Any, path: Path) -> ModelMetadata:
+    stored = session.get_modelmeta().custom_metadata_map
+    if KEY not in stored:
+        raise InvalidModel(
+            f"{path}: an ONNX file without the metadata of a chexnet model; export it with train"
+        )
+    try:
+        metadata = ModelMetadata.from_json(stored[KEY])
+    except InvalidModel as error:
+        raise InvalidModel(f"{path}: {error}") from error
+    size = metadata.preprocessing.size
+    found = {entry.name: entry.shape[1:] for entry in (*session.get_inputs(), *session.get_outputs())}
+    findings = len(metadata.findings)
+    expected = {"image": [3, size, size], "logits": [findings], "maps": [findings, size // 32, size // 32]}
+    if found != expected:
+        raise InvalidModel(f"{path}: its graph has {found}; its metadata expect {expected}")
+    return metadata

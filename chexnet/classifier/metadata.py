@@ -1,0 +1,139 @@
+"""What a model file says of itself: all that prediction needs, and all that its user should know."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from chexnet.radiograph import Preprocessing
+from chexnet.statistics import Estimate, PlattScaling
+
+KEY = "chexnet"
+"""The ONNX metadata property that holds the metadata, as JSON."""
+
+FORMAT = 1
+"""Version of the layout below; a file of another version is refused."""
+
+INTENDED_USE = (
+    "Research on frontal chest radiographs. Not a medical device; not for diagnosis or for any decision "
+    "about a patient."
+)
+
+
+class InvalidModel(ValueError):
+    """A file that is no complete and consistent CheXNet model; the message says what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class FindingMetadata:
+    """One output of the network.
+
+    Attributes:
+        finding: its name; the paper's spelling for the 14 pathologies.
+        bias: b_c of the head, so that ``logit = mean(map) + bias``.
+        calibration: from logit to probability, fitted on validation images.
+        thresholds: operating points on the calibrated probability by the name of their policy, chosen on
+            validation images.
+        auroc: with its 95 % interval, on test images; None where it cannot be estimated.
+        positives: test images that have the finding.
+        negatives: test images that have not.
+        validated: whether the test shows that the output is better than chance; where not, no threshold
+            is applied and the finding is shown as not validated.
+    """
+
+    finding: str
+    bias: float
+    calibration: PlattScaling = PlattScaling()
+    thresholds: dict[str, float] = field(default_factory=dict)
+    auroc: Estimate | None = None
+    positives: int = 0
+    negatives: int = 0
+    validated: bool = False
+
+    def __post_init__(self) -> None:
+        if not np.isfinite(self.bias):
+            raise InvalidModel(f"{self.finding}: bias is {self.bias}; expected a number")
+        for policy, threshold in self.thresholds.items():
+            if not 0 <= threshold <= 1:
+                raise InvalidModel(
+                    f"{self.finding}: threshold {policy} is {threshold}; expected a probability"
+                )
+
+
+@dataclass(frozen=True)
+class ModelMetadata:
+    """The card inside the file.
+
+    Attributes:
+        name: the model's name.
+        version: of the model, not of the software.
+        findings: in the order of the network's outputs.
+        preprocessing: from radiograph to input.
+        policy: the policy whose thresholds apply unless another is asked for.
+        test_data: what the AUROCs were measured on.
+        training: provenance: data, hash of the training image names, split, recipe, software.
+        reference_logits: torch's logits of `reference_input`, one for each finding; what a file gives
+            there tells whether its weights and this machine compute what was trained.
+        intended_use: and what it is not for.
+    """
+
+    name: str
+    version: str
+    findings: tuple[FindingMetadata, ...]
+    preprocessing: Preprocessing
+    policy: str
+    test_data: str
+    training: dict[str, Any]
+    reference_logits: tuple[float, ...]
+    intended_use: str = INTENDED_USE
+
+    def __post_init__(self) -> None:
+        names = [finding.finding for finding in self.findings]
+        if not names or len(set(names)) != len(names):
+            raise InvalidModel(f"findings are {names}; expected at least one, none twice")
+        if len(self.reference_logits) != len(names):
+            raise InvalidModel(f"{len(self.reference_logits)} reference logits for {len(names)} findings")
+
+    def to_json(self) -> str:
+        """As it is stored."""
+        content = {"format": FORMAT, **asdict(self), "preprocessing": self.preprocessing.to_dict()}
+        return json.dumps(content, ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "ModelMetadata":
+        """Read what `to_json` wrote.
+
+        Raises:
+            InvalidModel: a field is missing, unknown or impossible. Nothing is guessed.
+        """
+        try:
+            content = json.loads(text)
+            version = content.pop("format")
+            if version != FORMAT:
+                raise InvalidModel(f"metadata format {version}; this software reads format {FORMAT}")
+            findings = tuple(_finding(entry) for entry in content.pop("findings"))
+            preprocessing = Preprocessing.from_dict(content.pop("preprocessing"))
+            logits = tuple(content.pop("reference_logits"))
+            return cls(findings=findings, preprocessing=preprocessing, reference_logits=logits, **content)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            if isinstance(error, InvalidModel):
+                raise
+            raise InvalidModel(f"its metadata are damaged ({type(error).__name__}: {error})") from error
+
+
+def reference_input(size: int) -> Float32[np.ndarray, "1 3 size size"]:
+    """An input that any machine makes alike, with structure at several scales, in the range of real films."""
+    row, column = np.mgrid[0:size, 0:size].astype(np.float64) / size
+    waves = sum(np.sin(2 * np.pi * k * (row + k * column)) / k for k in (1, 2, 3, 5, 8))
+    grey = 0.5 + 0.2 * waves
+    return np.broadcast_to((grey.astype(np.float32) - 0.45) / 0.225, (1, 3, size, size)).copy()
+
+
+def _finding(entry: dict[str, Any]) -> FindingMetadata:
+    auroc = entry.pop("auroc")
+    calibration = PlattScaling(**entry.pop("calibration"))
+    return FindingMetadata(
+        calibration=calibration, auroc=None if auroc is None else Estimate(**auroc), **entry
+    )
