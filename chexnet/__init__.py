@@ -11,16 +11,42 @@ from chexnet._version import __version__
 from chexnet.paper import PATHOLOGIES
 
 if TYPE_CHECKING:
+    from chexnet.classifier import Classifier, InvalidModel, Prediction, load
+    from chexnet.datasets import ChestXray14, split_patients
     from chexnet.radiograph import NotAChestRadiograph, Radiograph, UnreadableImage, read_radiograph
+    from chexnet.training import TrainConfig, train
 
 _HOMES = {
+    "ChestXray14": "chexnet.datasets",
+    "Classifier": "chexnet.classifier",
+    "InvalidModel": "chexnet.classifier",
+    "Prediction": "chexnet.classifier",
+    "TrainConfig": "chexnet.training",
+    "load": "chexnet.classifier",
+    "split_patients": "chexnet.datasets",
+    "train": "chexnet.training",
     "Radiograph": "chexnet.radiograph",
     "read_radiograph": "chexnet.radiograph",
     "UnreadableImage": "chexnet.radiograph",
     "NotAChestRadiograph": "chexnet.radiograph",
 }
 
-__all__ = ["PATHOLOGIES", "__version__", *_HOMES]
+__all__ = [
+    "PATHOLOGIES",
+    "ChestXray14",
+    "Classifier",
+    "InvalidModel",
+    "NotAChestRadiograph",
+    "Prediction",
+    "Radiograph",
+    "TrainConfig",
+    "UnreadableImage",
+    "__version__",
+    "load",
+    "read_radiograph",
+    "split_patients",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

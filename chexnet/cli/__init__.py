@@ -1,6 +1,9 @@
 """One command per verb, no logic of its own: parse, build a dataclass, call one library function, print."""
 
+import sys
+from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -13,7 +16,7 @@ _COMMANDS = {
     "readers": "Compare a model with radiologists, as in Table 1.",
     "train": "Train a CheXNet and export it as one file.",
 }
-"""Each command is ``chexnet.cli.<name>.command``, imported only when it runs, to keep the cold start short."""
+"""Each command is ``chexnet.cli.<name>.command``, imported when it runs, to keep the cold start short."""
 
 
 class _Commands(click.Group):
@@ -25,6 +28,19 @@ class _Commands(click.Group):
             return None
         command: click.Command = import_module(f"chexnet.cli.{name}").command
         return command
+
+    def main(self, args: Sequence[str] | None = None, *extra: Any, **options: Any) -> Any:
+        """Run a command line. Status 2 means "some inputs could not be read", so a wrong call ends with 1."""
+        if not options.pop("standalone_mode", True):
+            return super().main(args, *extra, standalone_mode=False, **options)
+        try:
+            sys.exit(super().main(args, *extra, standalone_mode=False, **options) or 0)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(1)
+        except click.Abort:
+            click.echo("interrupted", err=True)
+            sys.exit(130)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -1,0 +1,74 @@
+"""`chexnet model`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from chexnet.classifier import Classifier, InvalidModel, load, verify
+
+_FILE = click.argument("file", required=False, type=click.Path(path_type=Path))
+
+
+@click.group(name="model")
+def command() -> None:
+    """Inspect and verify a model file. Without FILE, the embedded model."""
+
+
+@command.command()
+@_FILE
+@click.option("--json", "as_json", is_flag=True, help="Print the metadata as the file holds them.")
+def info(file: Path | None, as_json: bool) -> None:
+    """Print the card: what the model finds, how well, what it was trained on."""
+    try:
+        classifier = load(file)
+    except InvalidModel as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(classifier.metadata.to_json() if as_json else _card(classifier))
+
+
+@command.command("verify")
+@_FILE
+def verify_(file: Path | None) -> None:
+    """Check that the file is whole and computes what was trained. Exit status 1 if it does not."""
+    try:
+        checks = verify(file)
+    except InvalidModel as error:
+        raise click.ClickException(str(error)) from error
+    for check in checks:
+        click.echo(f"{'ok' if check.holds else 'FAILED':<7}{check.what}: {check.measured}")
+    if not all(check.holds for check in checks):
+        sys.exit(1)
+
+
+def _card(classifier: Classifier) -> str:
+    metadata = classifier.metadata
+    training = metadata.training
+    input_ = metadata.preprocessing
+    lines = [
+        f"{metadata.name} {metadata.version}",
+        f"sha256        {classifier.identity.sha256}",
+        f"intended use  {metadata.intended_use}",
+        f"input         {input_.size}×{input_.size}, mean {input_.mean}, std {input_.std}",
+        f"trained on    {training.get('data')}",
+        f"images        {training.get('images')}",
+        f"patients      {training.get('patients')}",
+        f"training ids  sha256 {training.get('train_ids_sha256')}",
+        f"recipe        {training.get('recipe')}",
+        f"initial       {training.get('initial_weights')}",
+        f"software      {training.get('software')}",
+        f"tested on     {metadata.test_data}",
+        "",
+        f"{'finding':<20}{'AUROC (95 % interval)':>24}{'positive':>10}{'negative':>10}"
+        f"{classifier.policy:>16}",
+    ]
+    for finding in metadata.findings:
+        area = finding.auroc
+        auroc = "not estimable" if area is None else f"{area.value:.3f} ({area.low:.3f}–{area.high:.3f})"
+        threshold = finding.thresholds.get(classifier.policy)
+        lines.append(
+            f"{finding.finding:<20}{auroc:>24}{finding.positives:>10}{finding.negatives:>10}"
+            f"{'–' if threshold is None else f'{threshold:.3f}':>16}"
+            f"{'' if finding.validated else '  not validated'}"
+        )
+    return "\n".join(lines)

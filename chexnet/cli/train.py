@@ -1,0 +1,51 @@
+"""`chexnet train`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from chexnet.cli.options import build, options_from
+
+try:
+    from chexnet.training import Hardware, TrainConfig, train
+except ModuleNotFoundError as error:
+    raise click.ClickException(
+        f"training needs {error.name}, which the light install leaves out; install chexnet[train]"
+    ) from error
+
+
+@click.command(name="train")
+@click.argument("data", type=click.Path(exists=True, path_type=Path))
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--only-present",
+    is_flag=True,
+    help="Of a ChestX-ray14 folder, use the images that are there. Without it, missing images are an error.",
+)
+@options_from(TrainConfig)
+@options_from(Hardware)
+def command(data: Path, folder: Path, only_present: bool, **options: Any) -> None:
+    """Train a CheXNet on DATA and leave the model and its record in FOLDER.
+
+    DATA is a ChestX-ray14 folder as NIH ships it, or a CSV with the columns image, patient, one column a
+    pathology (0, 1, blank for unknown) and, if you have a split of your own, split (train, validation, test).
+    Without one, patients are drawn into 70 / 10 / 20.
+
+    The defaults are the paper's (sections 2.2, 3.1 and 5). An interrupted run goes on where it was when
+    the same command is given again.
+
+    \b
+    Examples:
+      chexnet train ChestX-ray14 runs/chexnet
+      chexnet train ChestX-ray14 runs/pneumonia --task pneumonia
+      chexnet train films.csv runs/mine --weights none --precision 16-mixed
+    """
+    try:
+        trained = train(
+            data, folder, build(TrainConfig, options), build(Hardware, options), only_present=only_present
+        )
+    except (ValueError, ConnectionError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{trained.epochs} epochs, lowest validation loss {trained.validation_loss:.4f}")
+    click.echo(f"model: {trained.model}")
