@@ -9,6 +9,7 @@ from jaxtyping import Float, Float32, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 from chexnet.classifier.prediction import FindingPrediction, Prediction
+from chexnet.findings import display_name
 from chexnet.radiograph import Radiograph
 
 FOR = (230, 97, 1)
@@ -145,7 +146,7 @@ def _compose(
 
 
 def _headline(finding: FindingPrediction) -> str:
-    name = finding.finding.replace("_", " ")
+    name = display_name(finding.finding)
     text = f"{name}: probability {finding.probability:.0%}"
     if not finding.validated:
         return f"{text}  (not validated)"
