@@ -15,3 +15,15 @@ def data_dir() -> Path:
     if not (folder / "chestxray14").is_dir():
         pytest.skip(f"no real data at {folder}; set CHEXNET_DATA to the folder that holds chestxray14/")
     return folder
+
+
+@pytest.fixture(scope="session")
+def example_film() -> Path:
+    """The embedded synthetic film with an opacity, as PNG."""
+    return ROOT / "chexnet" / "examples" / "synthetic_thorax_opacity.png"
+
+
+@pytest.fixture(scope="session")
+def example_dicom() -> Path:
+    """The same film as DICOM."""
+    return ROOT / "chexnet" / "examples" / "synthetic_thorax_opacity.dcm"

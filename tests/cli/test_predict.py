@@ -1,0 +1,155 @@
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import chexnet
+from chexnet.paper import PATHOLOGIES
+
+
+def test_json_is_an_array_of_one_object_an_input(chexnet_cli, example_film: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.png").write_text("no picture")
+    result = chexnet_cli("predict", example_film, tmp_path / "bad.png", "--json")
+    good, bad = json.loads(result.out)
+    assert (good["image"], good["status"], good["reason"]) == (str(example_film), "ok", None)
+    assert [finding["finding"] for finding in good["findings"]] == list(PATHOLOGIES)
+    assert all(
+        set(finding) == {"finding", "probability", "score", "threshold", "present", "validated"}
+        for finding in good["findings"]
+    )
+    assert set(good["model"]) == {"name", "version", "sha256"}
+    assert (bad["status"], bad["findings"]) == ("error", [])
+    assert "bad.png" in bad["reason"]
+
+
+def test_json_says_what_the_library_says(chexnet_cli, example_film: Path) -> None:
+    (printed,) = json.loads(chexnet_cli("predict", example_film, "--json").out)
+    assert printed == json.loads(json.dumps(chexnet.load().predict(example_film).to_dict()))
+
+
+def test_status_0_means_every_input_was_read(chexnet_cli, example_film: Path, example_dicom: Path) -> None:
+    assert chexnet_cli("predict", example_film, example_dicom).status == 0
+
+
+def test_status_2_means_some_inputs_could_not_be_read(
+    chexnet_cli, example_film: Path, tmp_path: Path
+) -> None:
+    result = chexnet_cli("predict", example_film, tmp_path / "missing.png")
+    assert result.status == 2
+    assert "missing.png" in result.err
+    assert "1 of 2 images could not be read" in result.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["missing.png"],
+        ["--model", "missing.onnx", "film"],
+        ["--finding", "Flu", "film"],
+        ["--policy", "bold", "film"],
+        ["--output", "table.xlsx", "film"],
+        ["--workers", "0", "film"],
+        ["--no-such-flag", "film"],
+        ["empty"],
+        [],
+    ],
+)
+def test_status_1_means_nothing_could_be_done(
+    chexnet_cli, example_film: Path, tmp_path: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    words = [str(example_film) if word == "film" else word for word in arguments]
+    result = chexnet_cli("predict", *words)
+    assert result.status == 1
+    assert result.err.strip()
+    assert "Traceback" not in result.err
+
+
+def test_the_table_for_people_names_every_finding_and_the_notice(chexnet_cli, example_film: Path) -> None:
+    out = chexnet_cli("predict", example_film).out
+    assert all(pathology in out for pathology in PATHOLOGIES)
+    assert "not a medical device" in out
+
+
+def test_heat_maps_of_the_findings_asked_for_are_written_and_named(
+    chexnet_cli, example_film: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "maps"
+    result = chexnet_cli(
+        "predict", example_film, "--heatmaps", folder, "--finding", "Pneumonia", "--finding", "Mass"
+    )
+    assert result.status == 0
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "synthetic_thorax_opacity-Mass.png",
+        "synthetic_thorax_opacity-Pneumonia.png",
+    ]
+    assert str(folder / "synthetic_thorax_opacity-Mass.png") in result.err
+
+
+def test_output_has_one_row_an_image_and_counts_what_failed(
+    chexnet_cli, example_film: Path, tmp_path: Path
+) -> None:
+    films = tmp_path / "films"
+    films.mkdir()
+    for index in range(3):
+        shutil.copy(example_film, films / f"{index}.png")
+    (films / "bad.jpg").write_bytes(b"\xff\xd8\xff")
+    result = chexnet_cli("predict", films, "--output", tmp_path / "scores.csv")
+    assert result.status == 2
+    with (tmp_path / "scores.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["status"] for row in rows] == ["ok", "ok", "ok", "error"]
+    assert rows[3]["Pneumonia"] == ""
+
+
+def test_png_and_dicom_of_one_film_give_nearly_the_same_probabilities(
+    chexnet_cli, example_film: Path, example_dicom: Path
+) -> None:
+    png, dicom = json.loads(chexnet_cli("predict", example_film, example_dicom, "--json").out)
+    for one, other in zip(png["findings"], dicom["findings"], strict=True):
+        # The PNG has 8 bits a pixel, the DICOM 12.
+        assert one["probability"] == pytest.approx(other["probability"], abs=0.01)
+
+
+def test_all_real_films_are_read(chexnet_cli, data_dir: Path) -> None:
+    folders = [data_dir / "chestxray14" / "images_1024", data_dir / "dicom"]
+    count = sum(1 for folder in folders for path in folder.iterdir() if path.is_file())
+    result = chexnet_cli("predict", *folders, "--json")
+    printed = json.loads(result.out)
+    assert len(printed) == count
+    failed = [entry["reason"] for entry in printed if entry["status"] != "ok"]
+    assert result.status == 0, failed
+
+
+def test_help_teaches_by_example(chexnet_cli) -> None:
+    out = chexnet_cli("predict", "--help").out
+    assert "chexnet predict film.dcm" in out
+    assert "Exit status" in out
+
+
+def test_info_prints_the_card(chexnet_cli) -> None:
+    out = chexnet_cli("model", "info").out
+    assert "AUROC" in out
+    assert "not for diagnosis" in out
+    assert chexnet.load().identity.sha256 in out
+
+
+def test_info_as_json_is_the_metadata(chexnet_cli) -> None:
+    printed = json.loads(chexnet_cli("model", "info", "--json").out)
+    assert [finding["finding"] for finding in printed["findings"]] == list(PATHOLOGIES)
+
+
+def test_verify_says_what_it_measured(chexnet_cli) -> None:
+    result = chexnet_cli("model", "verify")
+    assert result.status == 0
+    assert result.out.count("ok ") == 3
+
+
+def test_verify_of_a_file_that_is_no_model_ends_with_1(chexnet_cli, tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").write_bytes(b"nothing")
+    result = chexnet_cli("model", "verify", tmp_path / "m.onnx")
+    assert result.status == 1
+    assert "m.onnx" in result.err
