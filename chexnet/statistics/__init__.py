@@ -3,6 +3,7 @@
 ``NotEstimable`` (a ValueError) is raised wherever the data do not determine a number.
 """
 
+from chexnet.statistics.agreement import cohens_kappa, fleiss_kappa, krippendorffs_alpha, pairwise_kappas
 from chexnet.statistics.bootstrap import (
     bca_interval,
     bootstrap,
@@ -22,9 +23,18 @@ from chexnet.statistics.calibration import (
     sigmoid,
     wilson_interval,
 )
+from chexnet.statistics.decisions import Decisions, WeightedMean
 from chexnet.statistics.delong import Comparison, auroc_covariance, auroc_interval, compare_aurocs
 from chexnet.statistics.estimate import Estimate, Interval, NotEstimable
+from chexnet.statistics.multiplicity import holm
 from chexnet.statistics.ranking import Ranking
+from chexnet.statistics.readers import (
+    RaterScore,
+    ReaderStudy,
+    consensus,
+    leave_one_out_consensus,
+    reader_study,
+)
 from chexnet.statistics.roc import (
     PrecisionRecallCurve,
     RocCurve,
@@ -32,6 +42,12 @@ from chexnet.statistics.roc import (
     average_precision,
     precision_recall_curve,
     roc_curve,
+)
+from chexnet.statistics.sample_size import (
+    design_effect,
+    hanley_mcneil_variance,
+    images_for_proportion,
+    positives_for_auroc,
 )
 from chexnet.statistics.thresholds import (
     Confusion,
@@ -45,14 +61,18 @@ from chexnet.statistics.thresholds import (
 __all__ = [
     "Comparison",
     "Confusion",
+    "Decisions",
     "Estimate",
     "Interval",
     "NotEstimable",
     "PlattScaling",
     "PrecisionRecallCurve",
     "Ranking",
+    "RaterScore",
+    "ReaderStudy",
     "ReliabilityCurve",
     "RocCurve",
+    "WeightedMean",
     "auroc",
     "auroc_covariance",
     "auroc_interval",
@@ -62,14 +82,26 @@ __all__ = [
     "bootstrap_interval",
     "brier_score",
     "clusters_of",
+    "cohens_kappa",
     "compare_aurocs",
     "confusion",
+    "consensus",
+    "design_effect",
     "expected_calibration_error",
     "f1_score",
     "fit_platt",
+    "fleiss_kappa",
+    "hanley_mcneil_variance",
+    "holm",
+    "images_for_proportion",
     "jackknife",
+    "krippendorffs_alpha",
+    "leave_one_out_consensus",
+    "pairwise_kappas",
     "percentile_interval",
+    "positives_for_auroc",
     "precision_recall_curve",
+    "reader_study",
     "reliability_curve",
     "resample_counts",
     "roc_curve",

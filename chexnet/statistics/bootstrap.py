@@ -13,8 +13,9 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
+from chexnet.statistics.counts import BLOCK, Counts
 from chexnet.statistics.estimate import Estimate, Interval, NotEstimable, check_confidence
-from chexnet.statistics.ranking import Counts, Ranking
+from chexnet.statistics.ranking import Ranking
 from chexnet.statistics.roc import auroc, average_precision
 
 Statistic = Callable[[Counts], Float[np.ndarray, " resamples"]]
@@ -28,9 +29,6 @@ Method = Literal["percentile", "bca"]
 
 SAMPLES = 10_000
 """Resamples, as in section 4.1."""
-
-_BLOCK = 256
-"""Resamples at a time: their counts of a few thousand patients fit a processor's cache."""
 
 _MOST_UNDEFINED = 0.05
 """Share of resamples without a value above which an interval would describe some other data."""
@@ -46,7 +44,7 @@ def clusters_of(patients: Shaped[np.ndarray, " images"] | None, images: int) -> 
 
 
 def resample_counts(
-    clusters: int, samples: int, generator: np.random.Generator, block: int = _BLOCK
+    clusters: int, samples: int, generator: np.random.Generator, block: int = BLOCK
 ) -> Iterator[Counts]:
     """Draw as many patients as there are, with replacement, ``samples`` times; counts in blocks.
 
@@ -173,8 +171,8 @@ def bca_interval(
 def jackknife(statistic: Statistic, clusters: int) -> Float[np.ndarray, " clusters"]:
     """The statistic without each patient in turn: resamples whose counts are all one but one."""
     values = []
-    for start in range(0, clusters, _BLOCK):
-        left_out = np.arange(start, min(start + _BLOCK, clusters))
+    for start in range(0, clusters, BLOCK):
+        left_out = np.arange(start, min(start + BLOCK, clusters))
         counts = np.ones((clusters, left_out.size), dtype=np.float32)
         counts[left_out, np.arange(left_out.size)] = 0
         values.append(statistic(counts))

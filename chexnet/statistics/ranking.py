@@ -1,15 +1,14 @@
 """AUROC and average precision of thousands of resamples, from counts in place of copies.
 
-A bootstrap resample is a count per patient: how often it was drawn. Under counts w the
-Mann–Whitney statistic is a sum over pairs, w(positive) * w(negative) * [positive outscores
-negative], so for each positive one needs the weight of the negatives below it. Sorted scores make
-that a running sum, and this module computes the running sum of hundreds of resamples at once as
-small matrix products: the score axis is cut at every few positives; inside a cut a 0 / 1/2 / 1
-matrix compares its positives with its negatives; whole cuts below are added as totals. Counts are
-small integers, so float32 products are exact, and the result equals that of resampled copies.
+Under counts w the Mann–Whitney statistic is a sum over pairs, w(positive) * w(negative) *
+[positive outscores negative], so for each positive one needs the weight of the negatives below it.
+Sorted scores make that a running sum, and this module computes the running sum of a hundred
+resamples at once as small matrix products: the score axis is cut into short stretches; inside a
+cut a 0 / 1/2 / 1 matrix compares its positives with its negatives; whole cuts below are added as
+totals. Counts are small integers, so float32 products are exact, and the result equals that of
+resampled copies.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -17,28 +16,17 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from chexnet.statistics.counts import BLOCK, SMALL_PRODUCT, Counts
 from chexnet.statistics.roc import check_no_nan, check_two_classes
 
-_LEVELS_IN_A_CUT = 12
-"""Few enough that products stay cheap, many enough that Python's loop over cuts does."""
+_CUT_SIZE = SMALL_PRODUCT // BLOCK
+"""Largest (levels + 1) * negatives of a cut, for a product with one block of resamples."""
+
+_UNCOMPARED = _CUT_SIZE // 4
+"""Negatives of a cut without levels; what is left over then fits into the next cut."""
 
 _LARGEST_EXACT = 2**23
 """Below this, halves of integers are exact in float32."""
-
-Counts = Float[np.ndarray, "clusters resamples"]
-"""How often each patient (cluster) was drawn in each resample."""
-
-
-@dataclass(frozen=True)
-class _Cut:
-    """A stretch of the score axis: its positives by score, its negatives, and who outscores whom."""
-
-    positive_clusters: Int[np.ndarray, " positives"]
-    first_of_level: Int[np.ndarray, " levels"]
-    negative_clusters: Int[np.ndarray, " negatives"]
-    below: Float[np.ndarray, "levels_and_one negatives"]
-    """Per level: negatives below it, ties one half. The last row, all ones, gives the cut's total."""
-    strictly_below: Float[np.ndarray, "levels_and_one negatives"]
 
 
 class Ranking:
@@ -58,36 +46,26 @@ class Ranking:
         check_two_classes(labels)
         check_no_nan(scores)
         self._labels, self._scores, self._clusters = labels, scores, clusters
-        # The cuts follow the rarer class; swapping classes and reversing scores keeps the AUROC.
+        # The levels follow the rarer class; swapping classes and reversing scores keeps the AUROC.
         self._swapped = 2 * int(labels.sum()) > labels.size
 
     def auroc(self, counts: Counts) -> Float[np.ndarray, " resamples"]:
         """AUROC of each resample; NaN where a resample has one class only."""
-        counts = self._exact(counts)
-        favourable = np.zeros(counts.shape[1])
-        positives, negatives = favourable.copy(), favourable.copy()
-        for cut in self._cuts:
-            weight, inside = _weigh(cut, counts, cut.below)
-            favourable += np.einsum("lr,lr->r", weight, inside[:-1] + negatives, dtype=np.float64)
-            positives += weight.sum(axis=0, dtype=np.float64)
-            negatives += inside[-1]
-        return _divide(favourable, positives * negatives)
+        weights, below, negatives = _weigh(self._halves, self._exact(counts))
+        won = np.einsum("lr,lr->r", weights, below, dtype=np.float64)
+        return _divide(won, weights.sum(axis=0, dtype=np.float64) * negatives)
 
     def average_precision(self, counts: Counts) -> Float[np.ndarray, " resamples"]:
         """Average precision of each resample; NaN where a resample has one class only."""
-        counts = self._exact(counts)
-        total = np.zeros(counts.shape[1])
-        positives, negatives = total.copy(), total.copy()
-        # From the highest scores down, as precision counts from the top.
-        for cut in reversed(self._cuts_of_positives):
-            weight, inside = _weigh(cut, counts, cut.strictly_below)
-            at_or_above = negatives + (inside[-1] - inside[:-1])
-            called_right = positives + np.cumsum(weight[::-1], axis=0, dtype=np.float64)[::-1]
-            total += np.sum(weight * _divide(called_right, called_right + at_or_above, 0.0), axis=0)
-            positives, negatives = called_right[0], negatives + inside[-1]
-        total = _divide(total, positives)
-        total[negatives == 0] = np.nan
-        return total
+        weights, below, negatives = _weigh(self._strict, self._exact(counts))
+        called_right = np.cumsum(weights[::-1], axis=0, dtype=np.float64)[::-1]
+        called_wrong = negatives - below
+        # A level that no drawn patient reaches adds nothing, whatever its precision.
+        precision = _divide(called_right, called_right + called_wrong, 0.0)
+        gained = np.einsum("lr,lr->r", weights, precision)
+        area = _divide(gained, called_right[0])
+        area[negatives == 0] = np.nan
+        return area
 
     def _exact(self, counts: Counts) -> Counts:
         """The counts as float32 where no sum of them can round, else as float64."""
@@ -95,60 +73,161 @@ class Ranking:
         return counts.astype(np.float32 if largest < _LARGEST_EXACT else np.float64, copy=False)
 
     @cached_property
-    def _cuts(self) -> list[_Cut]:
+    def _halves(self) -> "_Comparison":
+        """Who outscores whom, ties one half."""
         if self._swapped:
-            return list(_cuts(~self._labels, -self._scores, self._clusters))
-        return self._cuts_of_positives
+            return _compare(~self._labels, -self._scores, self._clusters, tie=0.5)
+        return _compare(self._labels, self._scores, self._clusters, tie=0.5)
 
     @cached_property
-    def _cuts_of_positives(self) -> list[_Cut]:
-        return list(_cuts(self._labels, self._scores, self._clusters))
+    def _strict(self) -> "_Comparison":
+        """Who outscores whom, ties not counted."""
+        return _compare(self._labels, self._scores, self._clusters, tie=0.0)
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """A stretch of the score axis: the clusters of its negatives, and which levels they lie below.
+
+    The first row of ``below`` is all ones and gives the cut's total; a row for each level follows.
+    """
+
+    negatives: Int[np.ndarray, " negatives"]
+    below: Float[np.ndarray, "one_and_levels negatives"]
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """Positives against negatives, in cuts from the lowest scores to the highest.
+
+    Attributes:
+        positives: clusters of the positives in order of their scores.
+        first_of_level: where each distinct score of the positives begins among them.
+        total_rows: the row of each cut's total, when all cuts' rows are stacked.
+        level_rows: the row of each level.
+        cut_of_level: the cut of each level.
+    """
+
+    cuts: list[_Cut]
+    positives: Int[np.ndarray, " positives"]
+    first_of_level: Int[np.ndarray, " levels"]
+    total_rows: Int[np.ndarray, " cuts"]
+    level_rows: Int[np.ndarray, " levels"]
+    cut_of_level: Int[np.ndarray, " levels"]
 
 
 def _weigh(
-    cut: _Cut, counts: Counts, comparison: Float[np.ndarray, "levels_and_one negatives"]
-) -> tuple[Float[np.ndarray, "levels resamples"], Float[np.ndarray, "levels_and_one resamples"]]:
-    """Weight of each level's positives, and of the cut's negatives that lie below each level."""
-    drawn = counts[cut.positive_clusters]
-    if cut.first_of_level.size < cut.positive_clusters.size:
-        drawn = np.add.reduceat(drawn, cut.first_of_level, axis=0)
-    elif not cut.first_of_level.size:
-        drawn = drawn[:0]
-    return drawn, comparison @ counts[cut.negative_clusters]
+    comparison: _Comparison, counts: Counts
+) -> tuple[
+    Float[np.ndarray, "levels resamples"],
+    Float[np.ndarray, "levels resamples"],
+    Float[np.ndarray, " resamples"],
+]:
+    """In each resample, the weight at each level, that of the negatives below it, and of all negatives."""
+    weights = counts[comparison.positives]
+    if comparison.first_of_level.size < comparison.positives.size:
+        weights = np.add.reduceat(weights, comparison.first_of_level, axis=0)
+    rows = _inside_cuts(comparison, counts)
+    through = np.cumsum(rows[comparison.total_rows], axis=0)
+    before = np.vstack((np.zeros_like(through[:1]), through[:-1]))
+    below = rows[comparison.level_rows] + before[comparison.cut_of_level]
+    return weights, below, through[-1].astype(np.float64)
 
 
-def _cuts(
+def _inside_cuts(comparison: _Comparison, counts: Counts) -> Float[np.ndarray, "rows resamples"]:
+    """All cuts' products, stacked."""
+    resamples = counts.shape[1]
+    rows = np.empty((comparison.total_rows.size + comparison.level_rows.size, resamples), counts.dtype)
+    widest = max(cut.negatives.size for cut in comparison.cuts)
+    # Fresh memory for every cut would cost more than the gathering itself.
+    buffer = np.empty((widest, resamples), counts.dtype)
+    start = 0
+    for cut in comparison.cuts:
+        end = start + cut.below.shape[0]
+        gathered = buffer[: cut.negatives.size]
+        # "clip" skips the check of bounds, which the clusters satisfy by construction.
+        np.take(counts, cut.negatives, axis=0, out=gathered, mode="clip")
+        if end == start + 1:
+            gathered.sum(axis=0, out=rows[start])
+        else:
+            np.matmul(cut.below, gathered, out=rows[start:end])
+        start = end
+    return rows
+
+
+def _compare(
     labels: Bool[np.ndarray, " images"],
     scores: Float[np.ndarray, " images"],
     clusters: Int[np.ndarray, " images"],
-) -> Iterator[_Cut]:
-    """Cut the score axis below every few distinct positive scores; ties stay together."""
+    tie: float,
+) -> _Comparison:
     order = np.argsort(scores, kind="stable")
     labels, scores, clusters = labels[order], scores[order], clusters[order]
-    boundaries = np.unique(scores[labels])[::_LEVELS_IN_A_CUT]
-    edges = np.concatenate(([0], np.searchsorted(scores, boundaries[1:]), [scores.size]))
-    for start, end in pairwise(edges):
-        chosen = labels[start:end]
-        yield _cut(chosen, scores[start:end], clusters[start:end])
+    levels, first_of_level = np.unique(scores[labels], return_index=True)
+    edges = _edges(levels, scores)
+    cuts = [
+        _cut(
+            levels,
+            scores[start:end][~labels[start:end]],
+            clusters[start:end][~labels[start:end]],
+            bounds,
+            tie,
+        )
+        for (start, end), bounds in zip(pairwise(edges), _levels_between(levels, scores, edges), strict=True)
+    ]
+    sizes = np.array([cut.below.shape[0] for cut in cuts])
+    ends = np.cumsum(sizes)
+    total_rows = ends - sizes
+    return _Comparison(
+        cuts=cuts,
+        positives=clusters[labels],
+        first_of_level=first_of_level,
+        total_rows=total_rows,
+        level_rows=np.setdiff1d(np.arange(ends[-1]), total_rows),
+        cut_of_level=np.repeat(np.arange(len(cuts)), sizes - 1),
+    )
+
+
+def _edges(levels: Float[np.ndarray, " levels"], scores: Float[np.ndarray, " images"]) -> list[int]:
+    """Where the sorted images are cut: greedily, after as many levels as a small product can hold.
+
+    Tied scores stay together.
+    """
+    first = np.searchsorted(scores, levels, side="left").tolist()
+    after = np.searchsorted(scores, levels, side="right").tolist()
+    edges, held, last = [0], 0, 0
+    for level_start, level_end in zip(first, after, strict=True):
+        if held and (held + 2) * (level_end - edges[-1]) > _CUT_SIZE:
+            edges.append(last)
+            held = 0
+        if not held:
+            # Negatives far below the cut's first positive count as a whole; no need to compare them.
+            edges.extend(range(edges[-1] + _UNCOMPARED, level_start, _UNCOMPARED))
+        held, last = held + 1, level_end
+    edges.append(after[-1])
+    edges.extend(range(edges[-1] + _UNCOMPARED, scores.size, _UNCOMPARED))
+    return sorted({*edges, scores.size})
+
+
+def _levels_between(
+    levels: Float[np.ndarray, " levels"], scores: Float[np.ndarray, " images"], edges: list[int]
+) -> list[tuple[int, int]]:
+    """For each cut, which of the levels it holds."""
+    places = np.searchsorted(np.searchsorted(scores, levels, side="left"), edges, side="left").tolist()
+    return list(pairwise(places))
 
 
 def _cut(
-    labels: Bool[np.ndarray, " images"],
-    scores: Float[np.ndarray, " images"],
-    clusters: Int[np.ndarray, " images"],
+    levels: Float[np.ndarray, " levels"],
+    negative_scores: Float[np.ndarray, " negatives"],
+    negatives: Int[np.ndarray, " negatives"],
+    bounds: tuple[int, int],
+    tie: float,
 ) -> _Cut:
-    levels, first = np.unique(scores[labels], return_index=True)
-    negative = scores[~labels]
-    ones = np.ones((1, negative.size), dtype=np.float32)
-    strictly = (negative[None, :] < levels[:, None]).astype(np.float32)
-    ties = (negative[None, :] == levels[:, None]).astype(np.float32)
-    return _Cut(
-        positive_clusters=clusters[labels],
-        first_of_level=first,
-        negative_clusters=clusters[~labels],
-        below=np.concatenate((strictly + ties / 2, ones)),
-        strictly_below=np.concatenate((strictly, ones)),
-    )
+    own = levels[bounds[0] : bounds[1], None]
+    below = np.ones((own.size + 1, negatives.size), dtype=np.float32)
+    below[1:] = (negative_scores < own) + tie * (negative_scores == own)
+    return _Cut(negatives, below)
 
 
 def _divide(
