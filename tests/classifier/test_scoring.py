@@ -2,13 +2,15 @@ import csv
 import json
 import os
 import shutil
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet
 import pytest
 
 import chexnet
-from chexnet.classifier import Classifier, find_inputs, score_files
+from chexnet.classifier import Classifier, InputFile, find_inputs, score_files
 from chexnet.classifier.table import TableWriter
 
 
@@ -62,15 +64,36 @@ def test_links_in_a_loop_end(tmp_path: Path, example_film: Path) -> None:
     assert names(tmp_path, [str(tmp_path)]) == ["film.png"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may list every folder")
-def test_a_folder_that_cannot_be_listed_is_an_error_of_its_own(
-    tmp_path: Path, classifier: Classifier
-) -> None:
-    locked = tmp_path / "locked"
-    locked.mkdir(mode=0)
-    (scored,) = score_files(classifier, find_inputs([str(tmp_path)]).files)
-    locked.chmod(0o700)
-    assert "cannot be listed" in str(scored.prediction.reason)
+def as_nobody(look: Callable[[], str]) -> str:
+    """What `look` returns to a user without privileges, for whom permissions count."""
+    read_end, write_end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        if os.geteuid() == 0:
+            os.setuid(65534)
+        os.write(write_end, look().encode())
+        os._exit(0)
+    os.close(write_end)
+    os.waitpid(child, 0)
+    with os.fdopen(read_end) as file:
+        return file.read()
+
+
+def test_a_folder_that_cannot_be_listed_is_an_error_of_its_own(classifier: Classifier) -> None:
+    # Not below pytest's own temporary folder, which is closed to other users altogether.
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        (Path(folder) / "locked").mkdir(mode=0)
+        seen = as_nobody(
+            lambda: str([(file.path.name, file.problem) for file in find_inputs([folder]).files])
+        )
+    assert seen == "[('locked', 'the folder cannot be listed (Permission denied)')]"
+    problem = InputFile(Path("locked"), Path("locked"), "the folder cannot be listed (Permission denied)")
+    (scored,) = score_files(classifier, [problem])
+    assert (scored.prediction.status, scored.prediction.reason) == (
+        "error",
+        "locked: the folder cannot be listed (Permission denied)",
+    )
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
