@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from chexnet.classifier.prediction import ModelIdentity, Prediction
 
@@ -38,7 +38,7 @@ class TableWriter:
         if path.suffix.lower() == ".parquet":
             _require_pyarrow()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "TableWriter":
         self._path.parent.mkdir(parents=True, exist_ok=True)
         return self
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
@@ -44,7 +44,7 @@ class Preprocessing:
         return {"size": self.size, "mean": list(self.mean), "std": list(self.std)}
 
     @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> Self:
+    def from_dict(cls, stored: Mapping[str, Any]) -> "Preprocessing":
         """The inverse of ``to_dict``.
 
         Raises:
