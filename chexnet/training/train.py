@@ -116,6 +116,11 @@ class InitialWeights:
     state: dict[str, torch.Tensor] | None
     description: dict[str, Any]
 
+    @property
+    def task(self) -> str | None:
+        """The task that a checkpoint of ours was trained for; None where nobody says so."""
+        return self.description.get("trained_on", {}).get("recipe", {}).get("task")
+
 
 def initial_weights(weights: str) -> InitialWeights:
     """ImageNet's, none, or those of a checkpoint, whose own provenance is handed down."""
@@ -139,7 +144,8 @@ def _network(config: TrainConfig, initial: InitialWeights) -> DenseNet121:
     generator = torch.Generator().manual_seed(config.seed)
     network = DenseNet121(len(config.findings), generator=generator)
     if initial.state is not None:
-        load_state(network, initial.state, trunk_only=True)
+        # A classifier is worth keeping only where its outputs are known to mean the same, in the same order.
+        load_state(network, initial.state, trunk_only=initial.task != config.task)
     return network
 
 
