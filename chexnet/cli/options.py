@@ -14,8 +14,9 @@ def options_from(kind: type) -> Callable[[Decorated], Decorated]:
 
     def decorate(function: Decorated) -> Decorated:
         for field in reversed(dataclasses.fields(kind)):
+            name = field.name.replace("_", "-")
             function = click.option(
-                "--" + field.name.replace("_", "-"),
+                f"--{name}/--no-{name}" if field.type is bool else f"--{name}",
                 field.name,
                 type=_click_type(field.type),
                 default=field.default,

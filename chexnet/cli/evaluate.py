@@ -1,0 +1,104 @@
+"""`chexnet evaluate`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+from tqdm import tqdm
+
+from chexnet.cli.options import build, options_from
+from chexnet.evaluation import (
+    ColumnNames,
+    EvaluateOptions,
+    evaluate,
+    evaluation_json,
+    show_evaluation,
+    write_json,
+)
+from chexnet.evaluation.sources import find_thresholds, find_training_images
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.command(name="evaluate")
+@click.argument("predictions", type=_FILE)
+@click.option(
+    "--labels", type=_FILE, required=True, help="Data_Entry_2017_v2020.csv, or a table of 0, 1, blank."
+)
+@click.option("--json", "json_path", type=_FILE, help="Write all numbers to this file.")
+@click.option("--image-column", help="Column with the image names, if it has no usual name.")
+@click.option("--prefix", default="", help="What stands before each pathology's name, such as prob_.")
+@click.option("--rename", multiple=True, metavar="OLD=NEW", help="A pathology's other name; repeatable.")
+@click.option("--against", type=_FILE, help="Predictions of a second model, for a paired comparison.")
+@click.option(
+    "--thresholds", type=_FILE, help='JSON such as {"Pneumonia": 0.12}, chosen on validation images.'
+)
+@click.option("--validation", type=_FILE, help="Predictions of validation images, to choose thresholds on.")
+@click.option("--validation-labels", type=_FILE, help="Their labels; by default those of --labels.")
+@click.option(
+    "--policy",
+    type=click.Choice(["max_f1", "youden", "sensitivity_90"]),
+    default="max_f1",
+    show_default=True,
+    help="How thresholds are chosen.",
+)
+@click.option(
+    "--trained-on", type=_FILE, help="Names of the training images, one a line: warns of contamination."
+)
+@options_from(EvaluateOptions)
+def command(predictions: Path, labels: Path, json_path: Path | None, **options: Any) -> None:
+    """Measure PREDICTIONS, one row an image and one column a pathology, against labels (Table 2).
+
+    \b
+    Examples:
+      chexnet evaluate predictions.csv --labels Data_Entry_2017_v2020.csv --json result.json
+      chexnet evaluate preds.csv --labels labels.csv --image-column "Image Index" --prefix prob_
+      chexnet evaluate a.csv --labels labels.csv --against b.csv --trained-on train_list.txt
+    """
+    try:
+        settings = build(EvaluateOptions, options)
+        names = column_names(options)
+        thresholds = find_thresholds(
+            predictions,
+            labels,
+            names,
+            given=options["thresholds"],
+            validation=options["validation"],
+            validation_labels=options["validation_labels"],
+            policy=options["policy"],
+        )
+        with tqdm(total=settings.samples, unit="sample", disable=None, leave=False) as bar:
+            result = evaluate(
+                predictions,
+                labels,
+                settings,
+                names=names,
+                thresholds=thresholds,
+                against=options["against"],
+                training=find_training_images(options["trained_on"], labels, names),
+                progress=lambda done, total: advance(bar, done, total),
+            )
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    if json_path:
+        write_json(evaluation_json(result), json_path)
+    click.echo(show_evaluation(result))
+    if result.contamination and result.contamination.found:
+        click.secho(result.contamination.message, fg="red", err=True)
+
+
+def column_names(options: dict[str, Any]) -> ColumnNames:
+    """How the tables name their columns."""
+    rename = {}
+    for pair in options["rename"]:
+        old, separator, new = pair.partition("=")
+        if not (old and separator and new):
+            raise click.UsageError(f"--rename {pair}: expected OLD=NEW, such as PT=Pleural_Thickening")
+        rename[old] = new
+    return ColumnNames(options["image_column"], options["prefix"], rename)
+
+
+def advance(bar: tqdm, done: int, total: int) -> None:
+    """Move a progress bar to a number of resamples."""
+    bar.total = total
+    bar.update(done - bar.n)

@@ -1,0 +1,107 @@
+"""Has the model seen the test images? A model that has is measured on its own memory."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from chexnet.datasets import hash_image_ids
+from chexnet.evaluation.cohort import Cohort
+
+
+@dataclass(frozen=True)
+class TrainingImages:
+    """What is known of the images that a model was trained on.
+
+    Attributes:
+        source: the list's or the model's name.
+        images: their names; None where only the hash is known.
+        sha256: ``hash_image_ids`` of the names.
+        patients: image to patient, as far as known, for overlap by patient.
+    """
+
+    source: str
+    images: frozenset[str] | None
+    sha256: str | None
+    patients: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Contamination:
+    """Overlap of training and test.
+
+    Attributes:
+        images: test images that were trained on; None where only a hash is known.
+        patients: test patients with any image that was trained on; None where unknown.
+        same_hash: whether the test set is, by its hash, exactly the training set.
+    """
+
+    source: str
+    test_images: int
+    images: int | None
+    patients: int | None
+    same_hash: bool | None
+
+    @property
+    def found(self) -> bool:
+        """Whether any overlap is known."""
+        return bool(self.images or self.patients or self.same_hash)
+
+    @property
+    def message(self) -> str:
+        """One line for the reader of the numbers."""
+        if self.found:
+            patients = "" if self.patients is None else f", {self.patients:,} patients in common"
+            seen = self.test_images if self.images is None else self.images
+            return (
+                f"CONTAMINATED: the model was trained on {seen:,} of these {self.test_images:,} test images"
+                f"{patients} ({self.source}); the numbers below flatter it"
+            )
+        if self.images is None:
+            return (
+                f"{self.source}: only the hash of the training images is known; it is not that of these test "
+                "images, but a partial overlap cannot be excluded without the list"
+            )
+        return f"no test image{'' if self.patients is None else ' or patient'} is in {self.source}"
+
+
+def read_training_list(path: Path, patients: Mapping[str, str] | None = None) -> TrainingImages:
+    """Image names, one a line, such as ``train_val_list.txt``.
+
+    Raises:
+        ValueError: the file cannot be read or is empty.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file; expected the names of the training images, one a line")
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: expected text, one image name a line ({error})") from error
+    names = frozenset(line.strip() for line in lines if line.strip())
+    if not names:
+        raise ValueError(f"{path}: holds no image name; expected one a line")
+    return TrainingImages(path.name, names, hash_image_ids(names), patients or {})
+
+
+def find_contamination(cohort: Cohort, training: TrainingImages) -> Contamination:
+    """Compare the evaluated images and patients with those trained on."""
+    names = cohort.labels.images
+    same_hash = None if training.sha256 is None else hash_image_ids(names) == training.sha256
+    if training.images is None:
+        return Contamination(training.source, len(names), None, None, same_hash)
+    return Contamination(
+        training.source,
+        len(names),
+        sum(name in training.images for name in names),
+        _shared_patients(cohort, training.images, training.patients),
+        same_hash,
+    )
+
+
+def _shared_patients(cohort: Cohort, trained: Collection[str], patients: Mapping[str, str]) -> int | None:
+    if cohort.labels.patients is None:
+        return None
+    own = dict(zip(cohort.labels.images, cohort.labels.patients, strict=True))
+    if not patients:
+        return len({own[name] for name in own if name in trained}) or None
+    return len({patients[name] for name in trained if name in patients} & set(own.values()))

@@ -1,0 +1,214 @@
+"""From predictions and labels to the numbers of Table 2, with everything a reviewer asks of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import Literal
+
+from chexnet.evaluation.cohort import Cohort, join, read_cohort
+from chexnet.evaluation.comparison import ModelComparison, compare_models
+from chexnet.evaluation.contamination import Contamination, TrainingImages, find_contamination
+from chexnet.evaluation.labels import Labels
+from chexnet.evaluation.literature import systems_below
+from chexnet.evaluation.measures import Measure, Measurements, Resampling
+from chexnet.evaluation.operating_points import Thresholds
+from chexnet.evaluation.predictions import Predictions
+from chexnet.evaluation.subgroups import Gap, Subgroup, add_subgroups, collect_subgroups
+from chexnet.evaluation.tables import ColumnNames
+from chexnet.paper import BOOTSTRAP_SAMPLES, CONFIDENCE
+from chexnet.statistics import (
+    Decisions,
+    NotEstimable,
+    Ranking,
+    WeightedMean,
+    expected_calibration_error,
+)
+from chexnet.statistics.bootstrap import Progress
+
+DECISIONS = ("f1", "sensitivity", "specificity", "ppv", "npv")
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """How to measure; each field is a flag of ``chexnet evaluate``."""
+
+    samples: int = field(
+        default=BOOTSTRAP_SAMPLES, metadata={"help": "Bootstrap resamples (section 4.1: 10,000)."}
+    )
+    interval: Literal["percentile", "bca"] = field(
+        default="percentile",
+        metadata={"help": "Bootstrap interval: percentile as in the paper, or BCa."},
+    )
+    confidence: float = field(default=CONFIDENCE, metadata={"help": "Of the intervals."})
+    seed: int = field(default=0, metadata={"help": "Of the bootstrap; the same seed repeats it."})
+    split: str = field(
+        default="not stated",
+        metadata={"help": "What the images are, for the table's head, such as 'official test list'."},
+    )
+
+    def __post_init__(self) -> None:
+        if self.samples < 100:
+            raise ValueError(f"samples is {self.samples}; an interval's ends need at least 100 resamples")
+        if not 0 < self.confidence < 1:
+            raise ValueError(f"confidence is {self.confidence}; expected a share such as 0.95")
+
+    @property
+    def resampling(self) -> Resampling:
+        """The part that makes intervals."""
+        return Resampling(self.samples, self.interval, self.confidence, self.seed)
+
+
+@dataclass(frozen=True)
+class FindingResult:
+    """One row of the table.
+
+    Attributes:
+        unlabelled: images whose label for this finding is blank; they take no part.
+        ece: expected calibration error, 15 bins of equal width; without interval, as resampling
+            biases it upwards.
+        threshold: from validation; None where there is none.
+        decisions: F1, sensitivity, specificity, PPV and NPV at the threshold.
+        above: published systems whose AUROC lies below the interval of this one.
+    """
+
+    positives: int
+    negatives: int
+    unlabelled: int
+    auroc: Measure
+    auprc: Measure
+    brier: Measure
+    ece: float | None
+    threshold: float | None
+    decisions: Mapping[str, Measure]
+    above: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All that was measured of one model on one set of images.
+
+    Attributes:
+        mean_auroc: over the findings whose AUROC is estimable.
+        mean_of: which those are.
+        contamination: None where nothing is known of the training images.
+    """
+
+    cohort: Cohort
+    options: EvaluateOptions
+    findings: Mapping[str, FindingResult]
+    mean_auroc: Measure
+    mean_of: Sequence[str]
+    subgroups: Sequence[Subgroup]
+    gaps: Sequence[Gap]
+    thresholds: Thresholds | None
+    comparison: ModelComparison | None
+    contamination: Contamination | None
+
+
+def evaluate(
+    predictions: str | PathLike[str] | Predictions,
+    labels: str | PathLike[str] | Labels,
+    options: EvaluateOptions | None = None,
+    *,
+    names: ColumnNames | None = None,
+    thresholds: Thresholds | None = None,
+    against: str | PathLike[str] | Predictions | None = None,
+    training: TrainingImages | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Measure predictions against labels, with intervals over patients.
+
+    Args:
+        predictions: a table with one row an image (see ``read_predictions``), or its contents.
+        labels: ChestX-ray14's table or one of 0, 1 and blank (see ``read_labels``), or its contents.
+        names: how the tables name their columns.
+        thresholds: operating points, from validation images (see ``choose_thresholds``).
+        against: predictions of a second model, compared on the images that both scored.
+        training: what the model was trained on, to warn of contamination.
+        progress: told of resamples done and in all.
+
+    Raises:
+        ValueError: the tables cannot be read or joined; the message names the row.
+    """
+    options = options or EvaluateOptions()
+    cohort = _cohort(predictions, labels, names)
+    measurements = Measurements(int(cohort.clusters.max()) + 1, options.resampling)
+    for finding in cohort.findings:
+        _add_finding(cohort, finding, thresholds, measurements)
+    add_subgroups(cohort, measurements)
+    measurements.resample(progress)
+    estimable = [one for one in cohort.findings if measurements.value(f"auroc/{one}") is not None]
+    subgroups, gaps = collect_subgroups(cohort, measurements)
+    return Evaluation(
+        cohort,
+        options,
+        findings={one: _finding(cohort, one, thresholds, measurements) for one in cohort.findings},
+        mean_auroc=measurements.mean(f"auroc/{one}" for one in estimable),
+        mean_of=estimable,
+        subgroups=subgroups,
+        gaps=gaps,
+        thresholds=thresholds,
+        comparison=None
+        if against is None
+        else compare_models(cohort, _cohort(against, labels, names), options.resampling, progress),
+        contamination=None if training is None else find_contamination(cohort, training),
+    )
+
+
+def _cohort(
+    predictions: str | PathLike[str] | Predictions,
+    labels: str | PathLike[str] | Labels,
+    names: ColumnNames | None,
+) -> Cohort:
+    if isinstance(predictions, Predictions) and isinstance(labels, Labels):
+        return join(predictions, labels)
+    if isinstance(predictions, Predictions) or isinstance(labels, Labels):
+        raise TypeError("give both predictions and labels as files, or both as their contents")
+    return read_cohort(Path(predictions), Path(labels), names)
+
+
+def _add_finding(
+    cohort: Cohort, finding: str, thresholds: Thresholds | None, measurements: Measurements
+) -> None:
+    known = cohort.known(finding)
+    present = cohort.present(finding)[known]
+    probabilities, clusters = cohort.probabilities(finding)[known], cohort.clusters[known]
+    try:
+        ranking = Ranking(present, probabilities, clusters)
+    except NotEstimable as error:
+        measurements.add_not_estimable(f"auroc/{finding}", str(error))
+        measurements.add_not_estimable(f"auprc/{finding}", str(error))
+    else:
+        measurements.add(f"auroc/{finding}", ranking.auroc)
+        measurements.add(f"auprc/{finding}", ranking.average_precision)
+    patients = int(cohort.clusters.max()) + 1
+    measurements.add(f"brier/{finding}", WeightedMean((probabilities - present) ** 2, clusters, patients))
+    if thresholds and finding in thresholds.values:
+        calls = probabilities >= thresholds.values[finding]
+        decisions = Decisions(present, calls, clusters, patients)
+        for name in DECISIONS:
+            measurements.add(f"{name}/{finding}", getattr(decisions, name))
+
+
+def _finding(
+    cohort: Cohort, finding: str, thresholds: Thresholds | None, measurements: Measurements
+) -> FindingResult:
+    known = cohort.known(finding)
+    present, probabilities = cohort.present(finding)[known], cohort.probabilities(finding)[known]
+    threshold = thresholds.values.get(finding) if thresholds else None
+    measured = measurements.measure(f"auroc/{finding}")
+    return FindingResult(
+        positives=int(present.sum()),
+        negatives=int((~present).sum()),
+        unlabelled=int((~known).sum()),
+        auroc=measured,
+        auprc=measurements.measure(f"auprc/{finding}"),
+        brier=measurements.measure(f"brier/{finding}"),
+        ece=expected_calibration_error(present, probabilities) if known.any() else None,
+        threshold=threshold,
+        decisions={
+            name: measurements.measure(f"{name}/{finding}") for name in DECISIONS if threshold is not None
+        },
+        above=systems_below(finding, measured),
+    )

@@ -1,0 +1,143 @@
+"""Numbers with intervals, all from one set of resamples, or the reason why there is none."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from chexnet.statistics import (
+    Interval,
+    NotEstimable,
+    bca_interval,
+    bootstrap,
+    jackknife,
+    percentile_interval,
+)
+from chexnet.statistics.bootstrap import Progress, Statistic
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number, its interval, and the reason where either is None."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    reason: str | None = None
+
+    @property
+    def interval(self) -> list[float] | None:
+        """[low, high], or None."""
+        return None if self.low is None or self.high is None else [self.low, self.high]
+
+    def show(self, digits: int = 4) -> str:
+        """As in a table: ``0.7617 (0.7390-0.7841)``, or a dash."""
+        if self.value is None:
+            return "not estimable"
+        if self.low is None or self.high is None:
+            return f"{self.value:.{digits}f}"
+        return f"{self.value:.{digits}f} ({self.low:.{digits}f}–{self.high:.{digits}f})"
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How intervals are made.
+
+    Attributes:
+        samples: bootstrap resamples, 10,000 in the paper (section 4.1).
+        method: percentile, as the paper, or BCa.
+        confidence: 0.95 in the paper.
+        seed: the same seed gives the same resamples.
+    """
+
+    samples: int = 10_000
+    method: Literal["percentile", "bca"] = "percentile"
+    confidence: float = 0.95
+    seed: int = 0
+
+
+class Measurements:
+    """Statistics gathered first and resampled together, so that every difference is paired."""
+
+    def __init__(self, clusters: int, resampling: Resampling) -> None:
+        self._clusters, self._resampling = clusters, resampling
+        self._values: dict[str, float] = {}
+        self._statistics: dict[str, Statistic] = {}
+        self._reasons: dict[str, str] = {}
+        self._distribution: Float[np.ndarray, "samples statistics"] | None = None
+        self._leave_one_out: Float[np.ndarray, "clusters statistics"] | None = None
+
+    def add(self, name: str, statistic: Statistic) -> None:
+        """A statistic by its name; its value is what it gives when every patient counts once."""
+        self._statistics[name] = statistic
+        everyone = np.ones((self._clusters, 1), dtype=np.float32)
+        self._values[name] = float(statistic(everyone)[0])
+
+    def add_not_estimable(self, name: str, reason: str) -> None:
+        """A number that these data do not give."""
+        self._reasons[name] = reason
+
+    def resample(self, progress: Progress | None = None) -> None:
+        """Run the bootstrap (and for BCa the jackknife) for all that was added."""
+        if not self._statistics or self._clusters < 2:
+            return
+        chosen = list(self._statistics.values())
+        self._distribution = bootstrap(
+            chosen, self._clusters, self._resampling.samples, self._resampling.seed, progress
+        )
+        if self._resampling.method == "bca":
+            self._leave_one_out = np.stack([jackknife(one, self._clusters) for one in chosen], axis=1)
+
+    def value(self, name: str) -> float | None:
+        """The number on the data; None where it is not estimable."""
+        value = self._values.get(name, np.nan)
+        return None if np.isnan(value) else value
+
+    def measure(self, name: str) -> Measure:
+        """One statistic with its interval."""
+        return self.combine({name: 1.0})
+
+    def mean(self, names: Iterable[str]) -> Measure:
+        """The mean of several, such as the mean AUROC, on the same resamples."""
+        chosen = list(names)
+        return self.combine({name: 1 / len(chosen) for name in chosen})
+
+    def difference(self, first: str, second: str) -> Measure:
+        """First minus second on the same resamples."""
+        return self.combine({first: 1.0, second: -1.0})
+
+    def combine(self, weights: dict[str, float]) -> Measure:
+        """A weighted sum of statistics with its interval."""
+        missing = next((name for name in weights if self.value(name) is None), None)
+        if missing is not None or not weights:
+            return Measure(None, reason=self._reasons.get(missing or "", "not estimable: nothing to measure"))
+        value = sum(weight * self._values[name] for name, weight in weights.items())
+        if self._distribution is None:
+            return Measure(value, reason="no interval: all images are of one patient")
+        try:
+            interval = self._interval(value, weights)
+        except NotEstimable as error:
+            return Measure(value, reason=str(error))
+        return Measure(value, interval.low, interval.high)
+
+    def distribution(self, weights: dict[str, float]) -> Float[np.ndarray, " samples"]:
+        """The resampled values of a weighted sum of statistics."""
+        return self._combined(self._distribution, weights)
+
+    def _interval(self, value: float, weights: dict[str, float]) -> Interval:
+        distribution, confidence = self.distribution(weights), self._resampling.confidence
+        if self._leave_one_out is None:
+            return percentile_interval(distribution, confidence)
+        return bca_interval(distribution, value, self._combined(self._leave_one_out, weights), confidence)
+
+    def _combined(
+        self, rows: Float[np.ndarray, "rows statistics"] | None, weights: dict[str, float]
+    ) -> Float[np.ndarray, " rows"]:
+        if rows is None:
+            raise ValueError("resample first")
+        names = list(self._statistics)
+        columns = rows[:, [names.index(name) for name in weights]]
+        combined: Float[np.ndarray, " rows"] = columns @ np.array(list(weights.values()))
+        return combined

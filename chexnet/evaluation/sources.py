@@ -1,0 +1,124 @@
+"""Thresholds and training images from the files that the commands name."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool
+
+from chexnet.evaluation.cohort import Cohort, read_cohort
+from chexnet.evaluation.contamination import TrainingImages, read_training_list
+from chexnet.evaluation.labels import label_columns, read_labels
+from chexnet.evaluation.operating_points import (
+    Policy,
+    Thresholds,
+    choose_thresholds,
+    refuse_test_images,
+    thresholds_from_json,
+)
+from chexnet.evaluation.readings import Readings
+from chexnet.evaluation.tables import ColumnNames, read_table, same_finding
+
+
+def find_thresholds(
+    predictions: Path,
+    labels: Path,
+    names: ColumnNames,
+    *,
+    given: Path | None,
+    validation: Path | None,
+    validation_labels: Path | None,
+    policy: Policy,
+) -> Thresholds | None:
+    """Thresholds from a JSON file, or the best on validation predictions; None if neither is named.
+
+    Raises:
+        ValueError: both are named, or validation and test share an image or a patient.
+    """
+    if given and validation:
+        raise ValueError("give thresholds or validation predictions, not both")
+    if given:
+        return thresholds_from_json(given)
+    if not validation:
+        return None
+    chosen = read_cohort(validation, validation_labels or labels, names)
+    test = read_cohort(predictions, labels, names)
+    refuse_test_images(chosen, test.labels.images, test.labels.patients)
+    return choose_thresholds(chosen, policy)
+
+
+def find_training_images(trained_on: Path | None, labels: Path, names: ColumnNames) -> TrainingImages | None:
+    """The list of training images, with their patients as far as the labels know them."""
+    if trained_on is None:
+        return None
+    return read_training_list(trained_on, _patients(labels, names))
+
+
+def find_reader_thresholds(
+    given: Sequence[str],
+    readings: Readings,
+    *,
+    validation: Path | None,
+    validation_labels: Path | None,
+    policy: Policy,
+    names: ColumnNames,
+) -> Thresholds:
+    """The model's thresholds for a reader study, never from the films that were read.
+
+    Args:
+        given: ``0.3`` for a single finding, or ``NAME=0.3`` each.
+        validation: predictions to choose thresholds on. Films that were read, and all other films of
+            those patients, are left out of it.
+
+    Raises:
+        ValueError: neither or both are given, or a number is none, or a name unknown.
+    """
+    if bool(given) == (validation is not None):
+        raise ValueError(
+            "give the model's threshold with --threshold, or predictions of validation images with "
+            "--validation and --validation-labels; a threshold chosen on the films that were read would "
+            "flatter the model"
+        )
+    if validation is None:
+        return Thresholds(_parse_thresholds(given, readings.findings), "given", {})
+    if validation_labels is None:
+        raise ValueError("--validation needs --validation-labels, such as Data_Entry_2017_v2020.csv")
+    cohort = read_cohort(validation, validation_labels, names)
+    return choose_thresholds(cohort, policy, _not_read(cohort, readings))
+
+
+def _parse_thresholds(given: Sequence[str], findings: Sequence[str]) -> dict[str, float]:
+    spelled = {same_finding(name): name for name in findings}
+    values = {}
+    for text in given:
+        name, separator, number = text.rpartition("=")
+        if not separator and len(findings) > 1:
+            raise ValueError(f"--threshold {text}: name the finding, such as {findings[0]}={text}")
+        key = same_finding(name or findings[0])
+        if key not in spelled:
+            raise ValueError(f"--threshold {text}: {name!r} is none of {', '.join(findings)}")
+        try:
+            values[spelled[key]] = float(number)
+        except ValueError as error:
+            raise ValueError(f"--threshold {text}: expected a number in [0, 1]") from error
+    return values
+
+
+def _not_read(cohort: Cohort, readings: Readings) -> Bool[np.ndarray, " images"]:
+    """Validation images whose patient was not read; patients by the validation labels and the readings."""
+    images = np.array(cohort.labels.images)
+    read = np.isin(images, np.array(readings.images))
+    if cohort.labels.patients is None:
+        return ~read
+    patients = np.array(cohort.labels.patients)
+    seen = np.union1d(patients[read], np.array(readings.patients or [], dtype=patients.dtype))
+    kept: Bool[np.ndarray, " images"] = ~np.isin(patients, seen)
+    if not kept.any():
+        raise ValueError("every validation image is of a patient who was read; use other images")
+    return kept
+
+
+def _patients(labels: Path, names: ColumnNames) -> Mapping[str, str]:
+    table = read_table(labels)
+    known = read_labels(labels, label_columns(table, names)[:1], names)
+    return {} if known.patients is None else dict(zip(known.images, known.patients, strict=True))

@@ -1,0 +1,187 @@
+"""Reading CSV and Parquet tables, and finding out which column is which."""
+
+import csv
+import difflib
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+IMAGE_COLUMNS = ("image", "Image Index", "Image ID", "image_id", "filename")
+PATIENT_COLUMNS = ("patient", "patient_id", "Patient ID")
+SEX_COLUMNS = ("sex", "Patient Gender", "gender")
+AGE_COLUMNS = ("age", "Patient Age")
+VIEW_COLUMNS = ("view", "View Position")
+READER_COLUMNS = ("reader", "reader_id", "Reader ID")
+
+
+class BadTable(ValueError):
+    """A table that does not say what it must; the message names the file, the row and the remedy."""
+
+
+@dataclass(frozen=True)
+class ColumnNames:
+    """How the columns of a foreign table are to be understood.
+
+    Attributes:
+        image: the column with the image's name; None looks for one of the usual names.
+        prefix: what stands before each pathology's name, such as ``prob_``. In a table that has any
+            such column, only those are pathologies.
+        rename: old to new name of a pathology, after the prefix is taken off.
+    """
+
+    image: str | None = None
+    prefix: str = ""
+    rename: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of text, as the file has them; an empty cell is an empty string."""
+
+    path: Path
+    columns: Mapping[str, list[str]]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values())))
+
+    def sha256(self) -> str:
+        """SHA-256 of the file."""
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def known_column(self, names: Sequence[str]) -> list[str] | None:
+        """The first of the usual columns that is there."""
+        return next((self.columns[name] for name in names if name in self.columns), None)
+
+    def images(self, asked: str | None = None) -> list[str]:
+        """The image names, each stripped of blanks.
+
+        Raises:
+            BadTable: there is no such column, or a name is empty.
+        """
+        column = _image_column(self, asked)
+        names = [name.strip() for name in self.columns[column]]
+        if "" in names:
+            raise BadTable(f"{self.path}: row {names.index('') + 2} has no image name in column {column!r}")
+        return names
+
+
+def read_table(path: Path) -> Table:
+    """Read a CSV (any encoding of UTF-8) or a Parquet file.
+
+    Raises:
+        BadTable: the file is missing, empty, ragged, or has two columns of one name.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise BadTable(f"{path}: no such file; expected a CSV or Parquet table")
+    table = _read_parquet(path) if path.suffix.lower() in {".parquet", ".pq"} else _read_csv(path)
+    if not len(table):
+        raise BadTable(f"{path}: the table has no rows")
+    return table
+
+
+def finding_columns(table: Table, names: ColumnNames, besides: Iterable[str] = ()) -> dict[str, str]:
+    """The columns that may be findings: the finding's name to the column's name.
+
+    Args:
+        besides: columns that are something else.
+
+    Raises:
+        BadTable: two columns come to have the same name, or a column to rename does not exist.
+    """
+    known = {*IMAGE_COLUMNS, *PATIENT_COLUMNS, *SEX_COLUMNS, *AGE_COLUMNS, *VIEW_COLUMNS, *READER_COLUMNS}
+    prefixed = [name for name in table.columns if names.prefix and name.startswith(names.prefix)]
+    found: dict[str, str] = {}
+    for column in prefixed or table.columns:
+        if column in {*known, *besides, names.image}:
+            continue
+        bare = column.removeprefix(names.prefix)
+        finding = names.rename.get(bare, names.rename.get(column, bare))
+        if finding in found:
+            raise BadTable(f"{table.path}: columns {found[finding]!r} and {column!r} both mean {finding!r}")
+        found[finding] = column
+    return found
+
+
+def refuse_repeated_images(images: Sequence[str], path: Path) -> None:
+    """Refuse a table in which an image has two rows: which one counts?"""
+    seen: dict[str, int] = {}
+    for row, image in enumerate(images, start=2):
+        if image in seen:
+            repeated = len(images) - len(set(images))
+            raise BadTable(
+                f"{path}: image {image} is in rows {seen[image]} and {row} ({repeated} repeated "
+                "rows in all); keep one row for each image"
+            )
+        seen[image] = row
+
+
+def same_finding(name: str) -> str:
+    """A finding's name for comparison: ``Pleural Thickening`` and ``pleural_thickening`` are one."""
+    return name.strip().replace(" ", "_").casefold()
+
+
+def closest(name: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that ``name`` may be a misspelling of."""
+    by_key = {same_finding(candidate): candidate for candidate in candidates}
+    near = difflib.get_close_matches(same_finding(name), by_key, n=1, cutoff=0.8)
+    return by_key[near[0]] if near else None
+
+
+def _read_csv(path: Path) -> Table:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = [row for row in csv.reader(file) if row]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadTable(f"{path}: not a CSV in UTF-8 ({error})") from error
+    if not rows:
+        raise BadTable(f"{path}: the file is empty; expected a header and rows")
+    header = [name.strip() for name in rows[0]]
+    _refuse_repeated_columns(header, path)
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) != len(header):
+            raise BadTable(f"{path}: row {number} has {len(row)} cells, the header {len(header)}")
+    return Table(path, {name: [row[index] for row in rows[1:]] for index, name in enumerate(header)})
+
+
+def _read_parquet(path: Path) -> Table:
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise BadTable(f"{path}: reading Parquet needs pyarrow; pip install 'chexnet[parquet]'") from error
+    try:
+        content = parquet.read_table(path)
+    except pyarrow.ArrowInvalid as error:
+        raise BadTable(f"{path}: not a Parquet file ({error})") from error
+    _refuse_repeated_columns(content.column_names, path)
+    return Table(path, {name: [_text(v) for v in content[name].to_pylist()] for name in content.column_names})
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    # True and False are how Parquet writes 1 and 0.
+    return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+def _refuse_repeated_columns(header: Sequence[str], path: Path) -> None:
+    repeated = sorted({name for name in header if header.count(name) > 1})
+    # Columns without a name, such as those at the end of BBox_List_2017.csv, carry nothing.
+    if repeated and repeated != [""]:
+        raise BadTable(f"{path}: column {repeated[0]!r} is there twice")
+
+
+def _image_column(table: Table, asked: str | None) -> str:
+    if asked is not None and asked in table.columns:
+        return asked
+    for name in IMAGE_COLUMNS:
+        if name in table.columns:
+            return name
+    wanted = f"{asked!r}" if asked else "one of " + ", ".join(map(repr, IMAGE_COLUMNS))
+    raise BadTable(
+        f"{table.path}: expected the image names in column {wanted}, found the columns "
+        f"{', '.join(map(repr, table.columns))}; name it with --image-column"
+    )
