@@ -13,7 +13,9 @@ from chexnet.paper import PATHOLOGIES
 if TYPE_CHECKING:
     from chexnet.classifier import Classifier, InvalidModel, Prediction, load
     from chexnet.datasets import ChestXray14, split_patients
+    from chexnet.evaluation import compare_readers, evaluate
     from chexnet.radiograph import NotAChestRadiograph, Radiograph, UnreadableImage, read_radiograph
+    from chexnet.statistics import auroc, bootstrap_interval
     from chexnet.training import TrainConfig, train
 
 _HOMES = {
@@ -22,6 +24,10 @@ _HOMES = {
     "InvalidModel": "chexnet.classifier",
     "Prediction": "chexnet.classifier",
     "TrainConfig": "chexnet.training",
+    "auroc": "chexnet.statistics",
+    "bootstrap_interval": "chexnet.statistics",
+    "compare_readers": "chexnet.evaluation",
+    "evaluate": "chexnet.evaluation",
     "load": "chexnet.classifier",
     "split_patients": "chexnet.datasets",
     "train": "chexnet.training",
@@ -42,6 +48,10 @@ __all__ = [
     "TrainConfig",
     "UnreadableImage",
     "__version__",
+    "auroc",
+    "bootstrap_interval",
+    "compare_readers",
+    "evaluate",
     "load",
     "read_radiograph",
     "split_patients",
