@@ -1,6 +1,7 @@
 """The one-file model: load, run, calibrate into a Prediction with maps."""
 
 from chexnet.classifier.classifier import Check, Classifier, load, verify
+from chexnet.classifier.job import Outcome, PredictionJob, run_job
 from chexnet.classifier.metadata import InvalidModel, ModelMetadata
 from chexnet.classifier.prediction import FindingPrediction, ModelIdentity, Prediction
 from chexnet.classifier.scoring import InputFile, Inputs, Scored, find_inputs, score_files
@@ -14,10 +15,13 @@ __all__ = [
     "InvalidModel",
     "ModelIdentity",
     "ModelMetadata",
+    "Outcome",
     "Prediction",
+    "PredictionJob",
     "Scored",
     "find_inputs",
     "load",
+    "run_job",
     "score_files",
     "verify",
 ]

@@ -14,6 +14,7 @@ _COMMANDS = {
     "predict": "Read radiographs: probability of each pathology, with class activation maps.",
     "model": "Inspect and verify a model file.",
     "readers": "Compare a model with radiologists, as in Table 1.",
+    "serve": "Serve the web page and the REST API.",
     "train": "Train a CheXNet and export it as one file.",
 }
 """Each command is ``chexnet.cli.<name>.command``, imported when it runs, to keep the cold start short."""
@@ -29,18 +30,21 @@ class _Commands(click.Group):
         command: click.Command = import_module(f"chexnet.cli.{name}").command
         return command
 
-    def main(self, args: Sequence[str] | None = None, *extra: Any, **options: Any) -> Any:
+    def main(self, *args: Any, standalone_mode: bool = True, **options: Any) -> Any:
         """Run a command line. Status 2 means "some inputs could not be read", so a wrong call ends with 1."""
-        if not options.pop("standalone_mode", True):
-            return super().main(args, *extra, standalone_mode=False, **options)
+        if not standalone_mode:
+            return self._run(*args, **options)
         try:
-            sys.exit(super().main(args, *extra, standalone_mode=False, **options) or 0)
+            sys.exit(self._run(*args, **options) or 0)
         except click.ClickException as error:
             error.show()
             sys.exit(1)
         except click.Abort:
             click.echo("interrupted", err=True)
             sys.exit(130)
+
+    def _run(self, args: Sequence[str] | None = None, prog_name: str | None = None, **options: Any) -> Any:
+        return super().main(args, prog_name, standalone_mode=False, **options)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -2,6 +2,8 @@
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
+from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import click
@@ -16,12 +18,12 @@ def options_from(kind: type) -> Callable[[Decorated], Decorated]:
         for field in reversed(dataclasses.fields(kind)):
             name = field.name.replace("_", "-")
             function = click.option(
-                f"--{name}/--no-{name}" if field.type is bool else f"--{name}",
+                f"--{name}",
                 field.name,
-                type=_click_type(field.type),
                 default=field.default,
-                show_default=True,
+                show_default=field.default not in (None, ()),
                 help=field.metadata["help"],
+                **_click_type(field.type),
             )(function)
         return function
 
@@ -41,7 +43,12 @@ def build(kind: type, values: dict[str, Any]) -> Any:
         raise click.UsageError(str(error)) from error
 
 
-def _click_type(annotation: Any) -> Any:
+def _click_type(annotation: Any) -> dict[str, Any]:
+    """What click must be told of a field's type."""
     if get_origin(annotation) is Literal:
-        return click.Choice(get_args(annotation))
-    return annotation
+        return {"type": click.Choice(get_args(annotation))}
+    if get_origin(annotation) is tuple:
+        return {"type": get_args(annotation)[0], "multiple": True}
+    if isinstance(annotation, UnionType):
+        (annotation,) = (kind for kind in get_args(annotation) if kind is not type(None))
+    return {"type": click.Path(path_type=Path) if annotation is Path else annotation}
