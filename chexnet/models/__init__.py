@@ -2,9 +2,18 @@
 
 from chexnet.models.densenet import DenseNet121, NetworkOutput
 from chexnet.models.onnx_export import ExportMismatch, export_onnx, round_to_float16
-from chexnet.models.weights import WeightsMismatch, imagenet_state, load_state, read_state
+from chexnet.models.weights import (
+    Checkpoint,
+    WeightsMismatch,
+    imagenet_state,
+    load_state,
+    read_checkpoint,
+    read_state,
+    sha256_of,
+)
 
 __all__ = [
+    "Checkpoint",
     "DenseNet121",
     "ExportMismatch",
     "NetworkOutput",
@@ -12,6 +21,8 @@ __all__ = [
     "export_onnx",
     "imagenet_state",
     "load_state",
+    "read_checkpoint",
     "read_state",
     "round_to_float16",
+    "sha256_of",
 ]

@@ -143,7 +143,9 @@ def _store_float16(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _difference(network: DenseNet121, content: bytes, images: Float[np.ndarray, "n 3 s s"]) -> float:
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # a few images, beside a torch that has threads of its own
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     differences = []
     for image in images:
         (logits,) = session.run(["logits"], {"image": image[None]})

@@ -1,10 +1,15 @@
 """Weights from elsewhere: ImageNet's, and published CheXNet checkpoints, matched key by key or refused."""
 
+import hashlib
 import re
+import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
+from http.client import HTTPException
 from os import PathLike
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,6 +21,20 @@ IMAGENET_URL = "https://download.pytorch.org/models/densenet121-a639ec97.pth"
 
 _PREFIXES = re.compile(r"^(module\.|model\.|network\.|densenet121\.)+")
 _OLD_LAYER_KEY = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12])\.")
+
+# What torch.load raises on damaged files, found by damaging files.
+_UNREADABLE = (
+    UnpicklingError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    AssertionError,
+    OverflowError,
+    struct.error,
+)
 
 
 class WeightsMismatch(ValueError):
@@ -33,41 +52,81 @@ def modern_key(key: str) -> str:
     return re.sub(r"^classifier\.0\.", "classifier.", key)
 
 
-def read_state(path: str | PathLike[str]) -> dict[str, Tensor]:
-    """State of a checkpoint file under today's key names; nothing in the file is executed.
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint file holds.
+
+    Attributes:
+        state: its weights under today's key names.
+        content: all of it, for those who know what else is in it.
+        sha256: of the file.
+    """
+
+    state: dict[str, Tensor]
+    content: Mapping[Any, Any]
+    sha256: str
+
+
+def read_checkpoint(path: str | PathLike[str]) -> Checkpoint:
+    """Read a checkpoint: a state, or a mapping with a `state_dict`. Nothing in the file is executed.
 
     Raises:
-        ValueError: the file holds no weights, or needs pickled code to be read.
+        ValueError: the file holds no weights, is damaged, or needs pickled code to be read.
+        OSError: the file is missing or may not be read.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, EOFError, RuntimeError) as error:
+    except _UNREADABLE as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise ValueError(
-            f"{path}: not a readable checkpoint of plain tensors ({str(error).splitlines()[0]}); "
+            f"{path}: not a readable checkpoint of plain tensors ({reason}); "
             "save its state_dict with torch.save and pass that file"
         ) from error
-    if isinstance(content, Mapping):
-        content = content.get("state_dict", content)
-    if not isinstance(content, Mapping) or not any(isinstance(value, Tensor) for value in content.values()):
-        raise ValueError(f"{path}: expected a state_dict of tensors, found {type(content).__name__}")
-    return {modern_key(key): value for key, value in content.items() if isinstance(value, Tensor)}
+    state = content.get("state_dict", content) if isinstance(content, Mapping) else content
+    if not isinstance(state, Mapping) or not any(isinstance(value, Tensor) for value in state.values()):
+        raise ValueError(f"{path}: expected a state_dict of tensors, found {type(state).__name__}")
+    return Checkpoint(_modern_state(state, path), content, sha256_of(Path(path)))
+
+
+def read_state(path: str | PathLike[str]) -> dict[str, Tensor]:
+    """The weights of a checkpoint file, see `read_checkpoint`."""
+    return read_checkpoint(path).state
 
 
 def imagenet_state() -> dict[str, Tensor]:
-    """ImageNet weights (section 2.2) by torchvision's URL, its hash checked; kept in torch's cache.
+    """ImageNet weights (section 2.2) from torchvision's URL, kept in torch's cache, their hash checked.
 
     Raises:
         ConnectionError: neither in the cache nor reachable.
+        ValueError: what is in the cache, or arrived, is not the file that the URL promises.
     """
+    name = IMAGENET_URL.rsplit("/", 1)[-1]
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / name
+    promised = name.rpartition("-")[2].partition(".")[0]
     try:
-        state = torch.hub.load_state_dict_from_url(IMAGENET_URL, map_location="cpu", check_hash=True)
-    except OSError as error:
-        cache = Path(torch.hub.get_dir()) / "checkpoints"
+        if not cached.is_file():
+            cached.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(IMAGENET_URL, str(cached))
+    except (OSError, HTTPException) as error:
         raise ConnectionError(
             f"ImageNet weights: {IMAGENET_URL} cannot be reached ({error}); download it elsewhere and put it "
-            f"into {cache}, pass the file as --weights, or train from scratch with --weights none"
+            f"into {cached.parent}, pass the file as --weights, or train from scratch with --weights none"
         ) from error
-    return {modern_key(key): value for key, value in state.items()}
+    # Here, not by torch.hub, which looks only at what it has just downloaded.
+    arrived = sha256_of(cached)
+    if not arrived.startswith(promised):
+        cached.unlink()
+        raise ValueError(
+            f"ImageNet weights: {cached} from {IMAGENET_URL} has SHA-256 {arrived}; expected {promised}…. "
+            "The file was deleted and nothing was loaded; try again, or pass a checkpoint as --weights"
+        )
+    return read_state(cached)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def load_state(network: DenseNet121, state: Mapping[str, Tensor], *, trunk_only: bool = False) -> None:
@@ -84,8 +143,8 @@ def load_state(network: DenseNet121, state: Mapping[str, Tensor], *, trunk_only:
     wanted = network.state_dict()
     given = {key: _as_convolution(key, value) for key, value in state.items()}
     if trunk_only:
-        wanted = {key: value for key, value in wanted.items() if key.startswith("features.")}
-        given = {key: value for key, value in given.items() if key.startswith("features.")}
+        wanted = {key: value for key, value in wanted.items() if not key.startswith("classifier.")}
+        given = {key: value for key, value in given.items() if not key.startswith("classifier.")}
     # Counters of training steps, which checkpoints before torch 0.4 lack and evaluation never reads.
     counters = {key for key in wanted if key.endswith("num_batches_tracked")}
     problems = {
@@ -100,6 +159,18 @@ def load_state(network: DenseNet121, state: Mapping[str, Tensor], *, trunk_only:
     if any(problems.values()):
         raise WeightsMismatch(_describe(problems))
     network.load_state_dict(given, strict=False)
+
+
+def _modern_state(state: Mapping[Any, Any], path: str | PathLike[str]) -> dict[str, Tensor]:
+    modern: dict[str, Tensor] = {}
+    for key, value in state.items():
+        if not isinstance(value, Tensor):
+            continue
+        name = modern_key(str(key))
+        if name in modern:
+            raise ValueError(f"{path}: two tensors for {name}; expected the weights of one network")
+        modern[name] = value
+    return modern
 
 
 def _as_convolution(key: str, value: Tensor) -> Tensor:
