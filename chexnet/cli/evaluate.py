@@ -1,5 +1,6 @@
 """`chexnet evaluate`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from chexnet.evaluation import (
     show_evaluation,
     write_json,
 )
-from chexnet.evaluation.sources import find_thresholds, find_training_images
+from chexnet.evaluation.sources import find_subject, find_thresholds, find_training_images
 
 _FILE = click.Path(path_type=Path)
 
@@ -29,6 +30,9 @@ _FILE = click.Path(path_type=Path)
 @click.option("--image-column", help="Column with the image names, if it has no usual name.")
 @click.option("--prefix", default="", help="What stands before each pathology's name, such as prob_.")
 @click.option("--rename", multiple=True, metavar="OLD=NEW", help="A pathology's other name; repeatable.")
+@click.option(
+    "--images", type=_FILE, help="Radiographs to predict, where PREDICTIONS is a model file (.onnx)."
+)
 @click.option("--against", type=_FILE, help="Predictions of a second model, for a paired comparison.")
 @click.option(
     "--thresholds", type=_FILE, help='JSON such as {"Pneumonia": 0.12}, chosen on validation images.'
@@ -53,30 +57,32 @@ def command(predictions: Path, labels: Path, json_path: Path | None, **options: 
     Examples:
       chexnet evaluate predictions.csv --labels Data_Entry_2017_v2020.csv --json result.json
       chexnet evaluate preds.csv --labels labels.csv --image-column "Image Index" --prefix prob_
+      chexnet evaluate model.onnx --images films --labels labels.csv
       chexnet evaluate a.csv --labels labels.csv --against b.csv --trained-on train_list.txt
     """
     try:
         settings = build(EvaluateOptions, options)
         names = column_names(options)
-        thresholds = find_thresholds(
-            predictions,
-            labels,
-            names,
-            given=options["thresholds"],
-            validation=options["validation"],
-            validation_labels=options["validation_labels"],
-            policy=options["policy"],
-        )
-        with tqdm(total=settings.samples, unit="sample", disable=None, leave=False) as bar:
+        with tqdm(total=settings.samples, unit="", disable=None, leave=False) as bar:
+            subject = find_subject(predictions, options["images"], partial(advance, bar))
+            thresholds = find_thresholds(
+                subject.predictions,
+                labels,
+                names,
+                given=options["thresholds"],
+                validation=options["validation"],
+                validation_labels=options["validation_labels"],
+                policy=options["policy"],
+            )
             result = evaluate(
-                predictions,
+                subject.predictions,
                 labels,
                 settings,
                 names=names,
-                thresholds=thresholds,
+                thresholds=thresholds or subject.thresholds,
                 against=options["against"],
-                training=find_training_images(options["trained_on"], labels, names),
-                progress=lambda done, total: advance(bar, done, total),
+                training=find_training_images(options["trained_on"], labels, names, subject.training),
+                progress=partial(advance, bar),
             )
     except ValueError as error:
         raise click.ClickException(str(error)) from error
@@ -101,4 +107,5 @@ def column_names(options: dict[str, Any]) -> ColumnNames:
 def advance(bar: tqdm, done: int, total: int) -> None:
     """Move a progress bar to a number of resamples."""
     bar.total = total
-    bar.update(done - bar.n)
+    bar.n = done
+    bar.refresh()

@@ -75,6 +75,14 @@ def read_cohort(
     )
 
 
+def join_file(predictions: Predictions, labels: Path, names: ColumnNames | None = None) -> Cohort:
+    """Join predictions, such as a model has just made, to a table of labels."""
+    names = names or ColumnNames()
+    table = read_table(labels)
+    common = match_findings(predictions.findings, label_columns(table, names), table.path)
+    return join(predictions, labels_of(table, list(common), names))
+
+
 def join(predictions: Predictions, labels: Labels) -> Cohort:
     """Put predictions and labels of the same image into the same row, in the predictions' order.
 

@@ -24,6 +24,19 @@ class TrainingImages:
     sha256: str | None
     patients: Mapping[str, str]
 
+    def with_list(self, listed: "TrainingImages") -> "TrainingImages":
+        """A model's hash together with the list that is said to be behind it.
+
+        Raises:
+            ValueError: the list is not that of the model.
+        """
+        if self.sha256 != listed.sha256:
+            raise ValueError(
+                f"{listed.source} is not the list that {self.source} was trained on: its hash is "
+                f"{listed.sha256}, the model's {self.sha256}"
+            )
+        return listed
+
 
 @dataclass(frozen=True)
 class Contamination:

@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Literal
 
-from chexnet.evaluation.cohort import Cohort, join, read_cohort
+from chexnet.evaluation.cohort import Cohort, join, join_file, read_cohort
 from chexnet.evaluation.comparison import ModelComparison, compare_models
 from chexnet.evaluation.contamination import Contamination, TrainingImages, find_contamination
 from chexnet.evaluation.labels import Labels
@@ -163,8 +163,11 @@ def _cohort(
 ) -> Cohort:
     if isinstance(predictions, Predictions) and isinstance(labels, Labels):
         return join(predictions, labels)
-    if isinstance(predictions, Predictions) or isinstance(labels, Labels):
-        raise TypeError("give both predictions and labels as files, or both as their contents")
+    if isinstance(predictions, Predictions):
+        assert not isinstance(labels, Labels)
+        return join_file(predictions, Path(labels), names)
+    if isinstance(labels, Labels):
+        raise TypeError("labels already read fit only the predictions they were read for; give their file")
     return read_cohort(Path(predictions), Path(labels), names)
 
 

@@ -1,12 +1,13 @@
 """Thresholds and training images from the files that the commands name."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool
 
-from chexnet.evaluation.cohort import Cohort, read_cohort
+from chexnet.evaluation.cohort import Cohort, join_file, read_cohort
 from chexnet.evaluation.contamination import TrainingImages, read_training_list
 from chexnet.evaluation.labels import label_columns, read_labels
 from chexnet.evaluation.operating_points import (
@@ -16,12 +17,48 @@ from chexnet.evaluation.operating_points import (
     refuse_test_images,
     thresholds_from_json,
 )
+from chexnet.evaluation.predictions import Predictions
 from chexnet.evaluation.readings import Readings
 from chexnet.evaluation.tables import ColumnNames, read_table, same_finding
+from chexnet.statistics.bootstrap import Progress
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is to be measured.
+
+    Attributes:
+        predictions: a table's path, or what a model has predicted.
+        thresholds: the model file's own, if it is one.
+        training: what the model file says of its training images.
+    """
+
+    predictions: Path | Predictions
+    thresholds: Thresholds | None = None
+    training: TrainingImages | None = None
+
+
+def find_subject(path: Path, images: Path | None, progress: Progress | None = None) -> Subject:
+    """A table of predictions as it is, or a model file run on images.
+
+    Raises:
+        ValueError: a model file without images, or images without a model file.
+    """
+    if path.suffix.lower() != ".onnx":
+        if images is not None:
+            raise ValueError("--images is for a model file (.onnx); a table already holds predictions")
+        return Subject(path)
+    if images is None:
+        raise ValueError(f"{path} is a model file; name the radiographs to predict with --images")
+    # Imported here: a table needs no network runtime.
+    from chexnet.evaluation.model_files import run_model
+
+    run = run_model(path, images, progress)
+    return Subject(run.predictions, run.thresholds, run.training)
 
 
 def find_thresholds(
-    predictions: Path,
+    test: Predictions | Path,
     labels: Path,
     names: ColumnNames,
     *,
@@ -42,16 +79,23 @@ def find_thresholds(
     if not validation:
         return None
     chosen = read_cohort(validation, validation_labels or labels, names)
-    test = read_cohort(predictions, labels, names)
-    refuse_test_images(chosen, test.labels.images, test.labels.patients)
+    tested = read_cohort(test, labels, names) if isinstance(test, Path) else join_file(test, labels, names)
+    refuse_test_images(chosen, tested.labels.images, tested.labels.patients)
     return choose_thresholds(chosen, policy)
 
 
-def find_training_images(trained_on: Path | None, labels: Path, names: ColumnNames) -> TrainingImages | None:
-    """The list of training images, with their patients as far as the labels know them."""
+def find_training_images(
+    trained_on: Path | None, labels: Path, names: ColumnNames, of_model: TrainingImages | None = None
+) -> TrainingImages | None:
+    """The list of training images, with their patients as far as the labels know them.
+
+    Args:
+        of_model: what the model file says; a list is checked against it.
+    """
     if trained_on is None:
-        return None
-    return read_training_list(trained_on, _patients(labels, names))
+        return of_model
+    listed = read_training_list(trained_on, _patients(labels, names))
+    return of_model.with_list(listed) if of_model else listed
 
 
 def find_reader_thresholds(

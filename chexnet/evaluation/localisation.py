@@ -1,0 +1,371 @@
+"""Localisation of findings by activation maps, per pathology, with a control and published rows."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from chexnet.evaluation.measures import Measure, Measurements, Resampling
+from chexnet.evaluation.printing import markdown
+from chexnet.evaluation.tables import PATIENT_COLUMNS, BadTable, read_table
+from chexnet.statistics import WeightedMean, clusters_of
+from chexnet.statistics.localisation import THRESHOLDS, FilmLocalisation, localise, random_maps
+
+FILM_SIDE = 1024
+"""Pixels; boxes of ChestX-ray14 and of the RSNA challenge are drawn on films of this side."""
+
+_CONTROLS = 10
+"""Random maps a film; their mean is the control."""
+
+_SPELLINGS = {"Infiltrate": "Infiltration"}
+"""BBox_List_2017.csv spells one finding otherwise than the table of labels."""
+
+WANG_2017 = {
+    "Atelectasis": {0.1: 0.7277, 0.5: 0.2833, 0.9: 0.1333},
+    "Cardiomegaly": {0.1: 0.9931, 0.5: 0.8767, 0.9: 0.6849},
+    "Effusion": {0.1: 0.7124, 0.5: 0.3333, 0.9: 0.2091},
+    "Infiltration": {0.1: 0.7886, 0.5: 0.4227, 0.9: 0.2520},
+    "Mass": {0.1: 0.4352, 0.5: 0.1411, 0.9: 0.0588},
+    "Nodule": {0.1: 0.1645, 0.5: 0.0126, 0.9: 0.0126},
+    "Pneumonia": {0.1: 0.7500, 0.5: 0.3833, 0.9: 0.2416},
+    "Pneumothorax": {0.1: 0.4591, 0.5: 0.1836, 0.9: 0.0816},
+}
+"""Accuracy at T(IoBB), Wang et al. 2017, Table 4 (ChestX-ray8)."""
+
+WANG_2017_IOU = {
+    "Atelectasis": (0.6888, 0.4722, 0.2444, 0.0944, 0.0500, 0.0222, 0.0055),
+    "Cardiomegaly": (0.9383, 0.6849, 0.4589, 0.2808, 0.1780, 0.0753, 0.0273),
+    "Effusion": (0.6601, 0.4509, 0.3006, 0.2026, 0.1111, 0.0457, 0.0196),
+    "Infiltration": (0.7073, 0.4796, 0.2764, 0.1219, 0.0650, 0.0243, 0.0000),
+    "Mass": (0.4000, 0.2588, 0.1529, 0.0705, 0.0117, 0.0000, 0.0000),
+    "Nodule": (0.1392, 0.0506, 0.0379, 0.0126, 0.0126, 0.0126, 0.0000),
+    "Pneumonia": (0.6333, 0.3500, 0.1666, 0.0750, 0.0333, 0.0166, 0.0083),
+    "Pneumothorax": (0.3775, 0.2346, 0.1326, 0.0714, 0.0306, 0.0306, 0.0204),
+}
+"""Accuracy at T(IoU) = 0.1 … 0.7, Wang et al. 2017, supplement, Table 7 (ChestX-ray8)."""
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """Radiologists' boxes of one film for one finding.
+
+    Attributes:
+        boxes: left, top, width and height as shares of the film's sides.
+    """
+
+    image: str
+    finding: str
+    boxes: Float[np.ndarray, "boxes 4"]
+
+
+@dataclass(frozen=True)
+class FindingLocalisation:
+    """One finding over all its boxed films; lists follow ``THRESHOLDS``.
+
+    Attributes:
+        control_*: the same for maps of noise, the mean of many draws.
+    """
+
+    finding: str
+    films: int
+    patients: int
+    pointing: Measure
+    iobb: Sequence[Measure]
+    iou: Sequence[Measure]
+    iobb_false_positives: Sequence[Measure]
+    iou_false_positives: Sequence[Measure]
+    control_pointing: float
+    control_iobb: Sequence[float]
+    control_iou: Sequence[float]
+
+
+def read_boxes(
+    path: str | PathLike[str], finding: str | None = None, film_side: float = FILM_SIDE
+) -> list[Boxes]:
+    """Read ``BBox_List_2017.csv``, or a table of image, x, y, width, height and perhaps finding.
+
+    Args:
+        finding: of every box, for a table that names none (such as the RSNA challenge's).
+        film_side: pixels that the boxes' coordinates refer to.
+
+    Raises:
+        BadTable: a column is missing, or a number is none.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise BadTable(f"{path}: no such file; expected a table of boxes")
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = [row for row in csv.reader(file) if row]
+    if len(rows) < 2:
+        raise BadTable(f"{path}: the table has no boxes")
+    places = _places(rows[0], finding, path)
+    grouped: dict[tuple[str, str], list[list[float]]] = {}
+    for number, row in enumerate(rows[1:], start=2):
+        image = row[places["image"]].strip()
+        name = finding or row[places["finding"]].strip()
+        try:
+            box = [float(row[places[side]]) / film_side for side in ("x", "y", "width", "height")]
+        except (ValueError, IndexError) as error:
+            raise BadTable(f"{path}: row {number}, image {image}: expected x, y, width and height") from error
+        grouped.setdefault((image, _SPELLINGS.get(name, name)), []).append(box)
+    return [Boxes(image, name, np.array(boxes)) for (image, name), boxes in grouped.items()]
+
+
+def evaluate_localisation(
+    boxes: Sequence[Boxes],
+    maps: Mapping[tuple[str, str], Float[np.ndarray, "rows columns"]],
+    patients: Mapping[str, str] | None = None,
+    resampling: Resampling | None = None,
+) -> list[FindingLocalisation]:
+    """Score a model's maps against boxes, finding by finding.
+
+    Args:
+        maps: the model's map of each boxed film and finding, by (image, finding).
+        patients: the patient of each image; without it films are resampled.
+
+    Raises:
+        ValueError: a boxed film has no map.
+    """
+    missing = [one for one in boxes if (one.image, one.finding) not in maps]
+    if missing:
+        raise ValueError(
+            f"{len(missing)} of {len(boxes)} boxed films have no map, the first is {missing[0].image} for "
+            f"{missing[0].finding}; leave their boxes out, and say how many"
+        )
+    findings = dict.fromkeys(one.finding for one in boxes)
+    return [
+        _finding(
+            name, [one for one in boxes if one.finding == name], maps, patients, resampling or Resampling()
+        )
+        for name in findings
+    ]
+
+
+def _finding(
+    finding: str,
+    boxes: Sequence[Boxes],
+    maps: Mapping[tuple[str, str], Float[np.ndarray, "rows columns"]],
+    patients: Mapping[str, str] | None,
+    resampling: Resampling,
+) -> FindingLocalisation:
+    owners = None if patients is None else np.array([patients[one.image] for one in boxes])
+    clusters = clusters_of(owners, len(boxes))
+    films = [localise(maps[one.image, one.finding], one.boxes) for one in boxes]
+    measurements = Measurements(int(clusters.max()) + 1, resampling)
+    for name, values in _per_film(films).items():
+        measurements.add(name, WeightedMean(values, clusters, int(clusters.max()) + 1))
+    measurements.resample()
+    control = _control(boxes, resampling.seed)
+
+    def at_each(name: str) -> list[Measure]:
+        return [measurements.measure(f"{name}/{threshold}") for threshold in THRESHOLDS]
+
+    return FindingLocalisation(
+        finding=finding,
+        films=len(boxes),
+        patients=int(clusters.max()) + 1,
+        pointing=measurements.measure("pointing"),
+        iobb=at_each("iobb_hit"),
+        iou=at_each("iou_hit"),
+        iobb_false_positives=at_each("iobb_false"),
+        iou_false_positives=at_each("iou_false"),
+        control_pointing=float(control["pointing"].mean()),
+        control_iobb=[float(control[f"iobb_hit/{threshold}"].mean()) for threshold in THRESHOLDS],
+        control_iou=[float(control[f"iou_hit/{threshold}"].mean()) for threshold in THRESHOLDS],
+    )
+
+
+def _per_film(films: Sequence[FilmLocalisation]) -> dict[str, Float[np.ndarray, " films"]]:
+    values = {"pointing": np.array([float(film.pointing) for film in films])}
+    for name in ("iobb_hit", "iou_hit", "iobb_false", "iou_false"):
+        table = np.array([getattr(film, name) for film in films], dtype=np.float64)
+        values |= {f"{name}/{one}": table[:, place] for place, one in enumerate(THRESHOLDS)}
+    return values
+
+
+def _control(boxes: Sequence[Boxes], seed: int) -> dict[str, Float[np.ndarray, " draws"]]:
+    generator = np.random.default_rng(seed)
+    draws = max(_CONTROLS, 200 // len(boxes))
+    films = [localise(noise, one.boxes) for one in boxes for noise in random_maps(draws, generator)]
+    return _per_film(films)
+
+
+def _places(header: Sequence[str], finding: str | None, path: Path) -> dict[str, int]:
+    """Where each column is; NIH's header is torn apart by the commas inside its own brackets."""
+    names = [name.strip().casefold() for name in header]
+    if "bbox [x" in names:
+        start = names.index("bbox [x")
+        return {
+            "image": names.index("image index"),
+            "finding": names.index("finding label"),
+            **dict(zip(("x", "y", "width", "height"), range(start, start + 4), strict=True)),
+        }
+    aliases: dict[str, Sequence[str]] = {
+        "image": ("image", "image index"),
+        "x": ("x",),
+        "y": ("y",),
+        "width": ("width", "w"),
+        "height": ("height", "h"),
+    }
+    if finding is None:
+        aliases["finding"] = ("finding", "finding label")
+    places: dict[str, int] = {}
+    for key, known in aliases.items():
+        found = next((names.index(name) for name in known if name in names), None)
+        if found is None:
+            hint = "; name the finding of all boxes with --finding" if key == "finding" else ""
+            raise BadTable(f"{path}: no column {key!r}; found {', '.join(map(repr, header))}{hint}")
+        places[key] = found
+    return places
+
+
+@dataclass(frozen=True)
+class Localisation:
+    """All of ``chexnet localise``.
+
+    Attributes:
+        without_film: boxed films that are not in the folder, or that the model refused.
+        resampled: "patients" or "films".
+    """
+
+    findings: Sequence[FindingLocalisation]
+    films: int
+    without_film: int
+    resampled: str
+    boxes: str
+    model: str
+
+
+def localise_films(
+    boxes: Path,
+    images: Path,
+    model: Path | None = None,
+    *,
+    labels: Path | None = None,
+    finding: str | None = None,
+    film_side: float = FILM_SIDE,
+    resampling: Resampling | None = None,
+) -> Localisation:
+    """Run a model on the boxed films of a folder and score its maps.
+
+    Args:
+        model: None is the model that comes with chexnet.
+        labels: a table with the patient of each image; without it films are resampled.
+
+    Raises:
+        ValueError: no boxed film is in the folder, or the model does not know a finding.
+    """
+    # Imported here: scoring plain arrays needs no network runtime.
+    from chexnet.evaluation.model_files import run_maps
+
+    drawn = read_boxes(boxes, finding, film_side)
+    maps = run_maps(model, Path(images), [(one.image, one.finding) for one in drawn])
+    found = [one for one in drawn if (one.image, one.finding) in maps]
+    if not found:
+        raise ValueError(f"{images}: holds none of the {len(drawn)} boxed films, such as {drawn[0].image}")
+    patients = None if labels is None else _patients(labels, [one.image for one in found])
+    return Localisation(
+        evaluate_localisation(found, maps, patients, resampling),
+        films=len({one.image for one in found}),
+        without_film=len({one.image for one in drawn}) - len({one.image for one in found}),
+        resampled="films" if patients is None else "patients",
+        boxes=Path(boxes).name,
+        model="the model that comes with chexnet" if model is None else Path(model).name,
+    )
+
+
+def localisation_json(result: Localisation) -> dict[str, Any]:
+    """All numbers, lists by T = 0.1 … 0.9."""
+    return {
+        "boxes": result.boxes,
+        "model": result.model,
+        "films": result.films,
+        "without_film": result.without_film,
+        "resampled": result.resampled,
+        "thresholds": list(THRESHOLDS),
+        "findings": {
+            one.finding: {
+                "films": one.films,
+                "patients": one.patients,
+                "pointing": one.pointing.value,
+                "pointing_ci": one.pointing.interval,
+                **{
+                    key: {"value": [m.value for m in measures], "ci": [m.interval for m in measures]}
+                    for key, measures in _named(one).items()
+                },
+                "control": {
+                    "pointing": one.control_pointing,
+                    "iobb": list(one.control_iobb),
+                    "iou": list(one.control_iou),
+                },
+                "wang_2017_iobb": {str(t): value for t, value in WANG_2017.get(one.finding, {}).items()},
+                "wang_2017_iou": list(WANG_2017_IOU.get(one.finding, ())),
+            }
+            for one in result.findings
+        },
+    }
+
+
+def show_localisation(result: Localisation) -> str:
+    """As text: one table a finding."""
+    left = f"; {result.without_film} boxed films are not there" if result.without_film else ""
+    parts = [
+        f"{result.films} boxed films of {result.boxes}{left}; {result.model}; {result.resampled} resampled. "
+        "IoBB: intersection over the detected box; a film is localised where any detected box exceeds T. "
+        "AFP: detected boxes that do not, per film. Control: maps of noise. "
+        "Wang 2017: published on ChestX-ray8, other films than these unless all 984 boxes are here."
+    ]
+    for one in result.findings:
+        rows = [
+            [
+                f"T = {threshold}",
+                one.iobb[place].show(3),
+                f"{one.control_iobb[place]:.3f}",
+                _published(WANG_2017.get(one.finding, {}).get(threshold)),
+                one.iobb_false_positives[place].show(2),
+                one.iou[place].show(3),
+                f"{one.control_iou[place]:.3f}",
+                _published(
+                    dict(zip(THRESHOLDS, WANG_2017_IOU.get(one.finding, ()), strict=False)).get(threshold)
+                ),
+            ]
+            for place, threshold in enumerate(THRESHOLDS)
+        ]
+        head = ["", "T(IoBB)", "control", "Wang 2017", "AFP", "T(IoU)", "control", "Wang 2017"]
+        parts.append(
+            f"{one.finding}: {one.films} films of {one.patients} {result.resampled}; pointing game "
+            f"{one.pointing.show(3)}, control {one.control_pointing:.3f}\n\n{markdown(head, rows)}"
+        )
+    return "\n\n".join(parts)
+
+
+def _named(one: FindingLocalisation) -> dict[str, Sequence[Measure]]:
+    return {
+        "iobb": one.iobb,
+        "iou": one.iou,
+        "iobb_false_positives": one.iobb_false_positives,
+        "iou_false_positives": one.iou_false_positives,
+    }
+
+
+def _published(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _patients(labels: Path, images: Sequence[str]) -> dict[str, str]:
+    table = read_table(labels)
+    column = table.known_column(PATIENT_COLUMNS)
+    if column is None:
+        raise BadTable(f"{labels}: no column names the patient; leave --labels out to resample films")
+    known = dict(zip(table.images(), column, strict=True))
+    missing = [image for image in images if not known.get(image)]
+    if missing:
+        raise BadTable(
+            f"{labels}: does not know the patient of {len(missing)} films, the first is {missing[0]}"
+        )
+    return {image: known[image] for image in images}

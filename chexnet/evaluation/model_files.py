@@ -1,0 +1,114 @@
+"""Measuring a model file on images, where there is no table of predictions yet."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from chexnet.classifier import Classifier, InputFile, Scored, find_inputs, load, score_files
+from chexnet.evaluation.contamination import TrainingImages
+from chexnet.evaluation.operating_points import Thresholds
+from chexnet.evaluation.predictions import Predictions
+
+
+@dataclass(frozen=True)
+class ModelRun:
+    """A model's predictions, and what its file says of itself.
+
+    Attributes:
+        thresholds: the model's own, from its validation images; None where it has none.
+        training: the hash of the images it was trained on; None where the file does not say.
+    """
+
+    predictions: Predictions
+    thresholds: Thresholds | None
+    training: TrainingImages | None
+
+
+def run_model(model: Path, images: Path, progress: Callable[[int, int], None] | None = None) -> ModelRun:
+    """Predict every radiograph of a folder (or one file).
+
+    Raises:
+        ValueError: the model file is none (InvalidModel), or no image could be scored.
+    """
+    classifier = load(model, threads=1)
+    files = find_inputs([str(images)]).files
+    good, reasons = [], Counter[str]()
+    for done, scored in enumerate(score_files(classifier, files), start=1):
+        if scored.prediction.status == "ok":
+            good.append(scored)
+        else:
+            reasons[scored.prediction.status] += 1
+        if progress:
+            progress(done, len(files))
+    if not good:
+        raise ValueError(f"{images}: none of {len(files)} files could be scored: {dict(reasons)}")
+    return ModelRun(
+        Predictions(
+            name=classifier.identity.name,
+            images=[one.file.path.name for one in good],
+            findings=classifier.findings,
+            probabilities=_probabilities(good),
+            not_scored=dict(reasons),
+            source=(Path(model).name, classifier.identity.sha256),
+        ),
+        thresholds_of(classifier),
+        training_of(classifier),
+    )
+
+
+def run_maps(
+    model: Path | None, images: Path, wanted: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], Float[np.ndarray, "rows columns"]]:
+    """The model's activation map for each wanted (image name, finding) whose film is in the folder.
+
+    Args:
+        model: None is the model that comes with chexnet.
+
+    Raises:
+        ValueError: the model does not know a finding.
+    """
+    classifier = load(model, threads=1)
+    unknown = sorted({finding for _, finding in wanted} - set(classifier.findings))
+    if unknown:
+        raise ValueError(f"{classifier.path.name} has no finding {', '.join(unknown)}")
+    names = {image for image, _ in wanted}
+    files = [InputFile(images / name, Path(name)) for name in sorted(names) if (images / name).is_file()]
+    maps = {
+        scored.file.name.name: scored.prediction.maps
+        for scored in score_files(classifier, files)
+        if scored.prediction.maps is not None
+    }
+    return {
+        (image, finding): maps[image][classifier.findings.index(finding)]
+        for image, finding in wanted
+        if image in maps
+    }
+
+
+def thresholds_of(classifier: Classifier) -> Thresholds | None:
+    """The operating points in the model file."""
+    values = {
+        one.finding: one.thresholds[classifier.policy]
+        for one in classifier.metadata.findings
+        if classifier.policy in one.thresholds
+    }
+    source = f"the model file ({classifier.policy} on its validation images)"
+    return Thresholds(values, source, {}) if values else None
+
+
+def training_of(classifier: Classifier) -> TrainingImages | None:
+    """The hash of the training images that the model file carries."""
+    sha256 = classifier.metadata.training.get("train_ids_sha256")
+    if not isinstance(sha256, str):
+        return None
+    return TrainingImages(classifier.path.name, None, sha256, {})
+
+
+def _probabilities(scored: Sequence[Scored]) -> Float[np.ndarray, "images findings"]:
+    return np.array(
+        [[finding.probability for finding in one.prediction.findings] for one in scored], dtype=np.float64
+    )
