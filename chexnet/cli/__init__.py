@@ -11,10 +11,12 @@ from chexnet._version import __version__
 
 _COMMANDS = {
     "evaluate": "Measure predictions against labels: AUROC with intervals, Table 2.",
+    "localise": "Compare activation maps with radiologists' boxes.",
     "predict": "Read radiographs: probability of each pathology, with class activation maps.",
     "model": "Inspect and verify a model file.",
     "readers": "Compare a model with radiologists, as in Table 1.",
     "serve": "Serve the web page and the REST API.",
+    "report": "Gather an evaluation into one HTML page.",
     "train": "Train a CheXNet and export it as one file.",
 }
 """Each command is ``chexnet.cli.<name>.command``, imported when it runs, to keep the cold start short."""
