@@ -130,9 +130,18 @@ def test_a_bent_rods_ray_sums_add_up_to_its_volume():
     rod = Rods.along(path, np.full(59, 6.0), np.full(59, 4.0), 1.0)
     grid = Grid(np.linspace(-90, 90, 721), np.linspace(90, -90, 721))
     length = np.linalg.norm(np.diff(path, axis=0), axis=1).sum()
-    # Mitred neighbours neither overlap nor leave a gap, so the volume is the section times the length;
-    # the pixel sum of a shape with sharp ends is good to some tenths of a percent.
+    # What a cut takes inside a bend it gives outside, so the volume is the section times the length; the sum
+    # over pixels of a shape with sharp ends is good to some tenths of a percent.
     assert ray_sum_of_rods(rod, grid).sum() * 0.25**2 == pytest.approx(np.pi * 6 * 4 * length, rel=5e-3)
+
+
+def test_pieces_that_meet_at_a_corner_neither_overlap_nor_leave_a_gap():
+    corner = np.array([[-30.0, 0, 30], [0, 0, 0], [30, 0, 30]])
+    rod = Rods.along(corner, np.full(2, 8.0), np.full(2, 8.0), 1.0)
+    offsets = np.linspace(-7, 7, 15)
+    film = ray_sum_of_rods(rod, Grid(np.zeros(1), -offsets))[:, 0]
+    # On the line that halves a right angle, both axes are as far as the offset times the sine of 45 degrees.
+    assert film == pytest.approx(2 * np.sqrt(64 - offsets**2 / 2), rel=1e-5)
 
 
 def test_a_rod_that_runs_along_the_rays_is_as_thick_as_it_is_long():
