@@ -1,0 +1,185 @@
+"""The application: one classifier behind REST, and the page in front of it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI, Response
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import FileResponse
+from fastapi.staticfiles import StaticFiles
+from pydantic.json_schema import models_json_schema
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+from chexnet._version import __version__
+from chexnet.classifier import Classifier
+from chexnet.classifier.overlay import NOTICE
+from chexnet.service.config import MEGA, ServiceConfig
+from chexnet.service.metrics import MEDIA_TYPE, Metrics
+from chexnet.service.openapi import SCHEMAS, answers
+from chexnet.service.predictions import Predictions, predictions_router
+from chexnet.service.problems import answer_with_problems
+from chexnet.service.reading import FilmReader, warm_up
+from chexnet.service.representation import CardSchema, HealthSchema, card_json
+from chexnet.service.security import Guard, Keys, require_key
+from chexnet.service.store import ResultStore
+
+STATIC = Path(__file__).with_name("static")
+_SWEEP_S = 30
+_DEFAULTS = ServiceConfig()
+
+_REVALIDATED = {"Cache-Control": "no-cache"}
+"""The page's files change with the software: browsers keep them and ask each time."""
+
+
+def create_app(classifier: Classifier, config: ServiceConfig = _DEFAULTS) -> ASGIApp:
+    """The service as an ASGI application, for any server of that kind; `chexnet serve` uses uvicorn.
+
+    Args:
+        classifier: reads every film.
+        config: limits, keys, names.
+
+    Raises:
+        OSError: the folder to keep films in cannot be made.
+    """
+    metrics = Metrics()
+    limits = config.limits
+    store = ResultStore(limits.results, limits.results_mb * MEGA, limits.results_minutes * 60)
+    predictions = Predictions(FilmReader(classifier, limits, metrics), store, config)
+    _show_gauges(metrics, predictions)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(warm_up, classifier)
+        sweeping = asyncio.create_task(_sweep(store))
+        yield
+        sweeping.cancel()
+        predictions.close()
+
+    # No interactive documentation: it would load scripts from elsewhere.
+    app = FastAPI(
+        title="chexnet",
+        version=__version__,
+        summary="14 thoracic pathologies from a frontal chest radiograph, with class activation maps.",
+        description=NOTICE,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.keys = Keys(config.api_keys)
+    protected = APIRouter(
+        dependencies=[Depends(require_key)] if config.api_keys else [],
+        responses=answers({}, 401) if config.api_keys else {},
+    )
+    protected.include_router(predictions_router(predictions))
+    protected.include_router(_about(classifier, metrics))
+    app.include_router(protected)
+    _add_health(app)
+    answer_with_problems(app)
+    _complete_openapi(app)
+    _add_page(app)
+    if config.origins:
+        _open_to(app, config)
+    return Guard(app, config, metrics)
+
+
+def _about(classifier: Classifier, metrics: Metrics) -> APIRouter:
+    router = APIRouter()
+    card = CardSchema.model_validate(card_json(classifier, f"chexnet {__version__}"))
+
+    @router.get("/v1/model", tags=["model"], summary="The model card")
+    async def model() -> CardSchema:
+        """What the model finds, how well, on which films that was measured, and what it is not for."""
+        return card
+
+    @router.get(
+        "/metrics",
+        tags=["operation"],
+        response_class=Response,
+        responses={
+            200: {"description": "Prometheus text format.", "content": {"text/plain": {"schema": {}}}}
+        },
+        summary="Counters for Prometheus",
+    )
+    async def metrics_() -> Response:
+        """Requests, films, batches, queue and memory. No film's name or id."""
+        return Response(metrics.text(), media_type=MEDIA_TYPE)
+
+    return router
+
+
+def _add_health(app: FastAPI) -> None:
+    @app.get("/healthz", tags=["operation"], summary="Whether the service is there")
+    async def healthz() -> HealthSchema:
+        """Answers as soon as the model is loaded and warm."""
+        return HealthSchema(status="ok", software=f"chexnet {__version__}")
+
+
+def _add_page(app: FastAPI) -> None:
+    app.mount("/static", _Static(directory=STATIC), "static")
+
+    @app.get("/", include_in_schema=False)
+    async def page() -> FileResponse:
+        """The page."""
+        return FileResponse(STATIC / "index.html", headers=_REVALIDATED)
+
+
+class _Static(StaticFiles):
+    def file_response(self, *arguments: Any, **options: Any) -> Response:
+        response: Response = super().file_response(*arguments, **options)
+        response.headers.update(_REVALIDATED)
+        return response
+
+
+def _show_gauges(metrics: Metrics, predictions: Predictions) -> None:
+    metrics.gauge("chexnet_queue_films", "Films waiting or being read.", lambda: predictions.reader.waiting)
+    metrics.gauge("chexnet_bodies_bytes", "Memory of bodies.", lambda: predictions.body_bytes)
+    metrics.gauge("chexnet_results", "Results in memory.", lambda: len(predictions.store))
+    metrics.gauge("chexnet_results_bytes", "Memory of results.", lambda: predictions.store.nbytes)
+
+
+async def _sweep(store: ResultStore) -> None:
+    """Forget expired results also while nobody calls."""
+    with suppress(asyncio.CancelledError):
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            store.sweep()
+
+
+def _open_to(app: FastAPI, config: ServiceConfig) -> None:
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=config.origins,
+        allow_methods=["GET", "POST", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "Content-Disposition", "X-API-Key"],
+        expose_headers=["Location", "Retry-After", "Film-Width", "Film-Height", "Film-Bits"],
+    )
+
+
+def _complete_openapi(app: FastAPI) -> None:
+    """Define the schemas that only references name, and drop FastAPI's own error shape."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            drawn = get_openapi(
+                title=app.title,
+                version=app.version,
+                summary=app.summary,
+                description=app.description,
+                routes=app.routes,
+            )
+            _, definitions = models_json_schema(
+                [(schema, "serialization") for schema in SCHEMAS],
+                ref_template="#/components/schemas/{model}",
+            )
+            schemas = drawn.setdefault("components", {}).setdefault("schemas", {})
+            schemas.update(definitions["$defs"])
+            for name in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(name, None)
+            app.openapi_schema = drawn
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]

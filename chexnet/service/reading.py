@@ -1,0 +1,167 @@
+"""From upload to result: a bounded queue, decoding side by side, inference in batches."""
+
+import asyncio
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32
+
+from chexnet.classifier import Classifier, Prediction
+from chexnet.radiograph import (
+    NotAChestRadiograph,
+    Radiograph,
+    UnreadableImage,
+    network_input,
+    read_radiograph,
+)
+from chexnet.service.batching import Batcher
+from chexnet.service.config import Limits
+from chexnet.service.metrics import Metrics
+from chexnet.service.problems import overloaded
+from chexnet.service.sizes import declared_pixels
+from chexnet.service.store import Film, Result, new_id
+from chexnet.service.uploads import Upload
+
+
+@dataclass(frozen=True, eq=False)
+class _Decoded:
+    radiograph: Radiograph
+    film: Film
+    input: Float32[np.ndarray, "3 size size"]
+
+
+@dataclass(frozen=True, eq=False)
+class Unread:
+    """An upload without a result to keep: a damaged file, or one that is no radiograph file at all."""
+
+    prediction: Prediction
+
+
+class FilmReader:
+    """Reads uploads with one classifier.
+
+    Args:
+        classifier: shared by all requests.
+        limits: how much may wait, and for how long.
+        metrics: told of batches and outcomes.
+    """
+
+    def __init__(self, classifier: Classifier, limits: Limits, metrics: Metrics) -> None:
+        self._classifier = classifier
+        self._limits = limits
+        self._metrics = metrics
+        self._decoders = ThreadPoolExecutor(os.cpu_count() or 1, "decode")
+        # Decoded films are large, encoded ones small: few are decoded ahead of the next batch.
+        self._slots = asyncio.Semaphore(limits.batch + (os.cpu_count() or 1))
+        self._batcher = Batcher[_Decoded, Prediction](self._classify, limits.batch, metrics.batch)
+        self._seconds_per_film = 0.1
+        self.waiting = 0
+
+    async def read(self, uploads: Sequence[Upload]) -> list[Result | Unread]:
+        """One outcome an upload, in their order.
+
+        Raises:
+            Problem: the queue has no room for so many films, or they took too long.
+        """
+        self._admit(len(uploads))
+        tasks = [asyncio.create_task(self._read(upload)) for upload in uploads]
+        try:
+            async with asyncio.timeout(self._limits.timeout_s):
+                return list(await asyncio.gather(*tasks))
+        except TimeoutError:
+            raise overloaded(
+                f"Not read within {self._limits.timeout_s} s; try again later.", self.retry_after_s()
+            ) from None
+        finally:
+            # A caller that gave up, or one failure among several films, leaves no work behind.
+            for task in tasks:
+                task.cancel()
+            self.waiting -= len(uploads)
+
+    def retry_after_s(self) -> float:
+        """When what waits now will have been read."""
+        return min(self.waiting * self._seconds_per_film, 60.0)
+
+    def close(self) -> None:
+        """Release the threads."""
+        self._decoders.shutdown(wait=False, cancel_futures=True)
+        self._batcher.close()
+
+    def _admit(self, films: int) -> None:
+        if self.waiting + films > self._limits.queue:
+            raise overloaded(
+                f"{self.waiting} films are waiting and {films} came; at most {self._limits.queue} may wait.",
+                self.retry_after_s(),
+            )
+        self.waiting += films
+
+    async def _read(self, upload: Upload) -> Result | Unread:
+        async with self._slots:
+            loop = asyncio.get_running_loop()
+            outcome = await loop.run_in_executor(self._decoders, self._decode, upload)
+            if isinstance(outcome, Unread):
+                self._metrics.film(outcome.prediction.status)
+                return outcome
+            if isinstance(outcome, _Decoded):
+                outcome = Result(new_id(), await self._batcher.submit(outcome), outcome.film)
+        self._metrics.film(outcome.prediction.status)
+        return outcome
+
+    def _decode(self, upload: Upload) -> "_Decoded | Result | Unread":
+        """On a decoding thread: the film and the network's input, or why there is none."""
+        film = None
+        try:
+            self._check_size(upload)
+            radiograph = read_radiograph(upload.content, name=upload.name)
+            film = Film.of(radiograph)
+            return _Decoded(
+                radiograph, film, network_input(radiograph, self._classifier.metadata.preprocessing)
+            )
+        except UnreadableImage as error:
+            return Unread(self._without_findings(upload.name, "error", error.reason))
+        except NotAChestRadiograph as error:
+            refused = self._without_findings(upload.name, "refused", error.reason)
+            return Unread(refused) if film is None else Result(new_id(), refused, film)
+
+    def _check_size(self, upload: Upload) -> None:
+        pixels = declared_pixels(upload.content)
+        if pixels is not None and pixels > self._limits.megapixels * 1_000_000:
+            raise UnreadableImage(
+                upload.name,
+                f"{pixels / 1e6:.0f} megapixels; this service reads at most {self._limits.megapixels}",
+            )
+
+    def _classify(self, films: Sequence[_Decoded]) -> list[Prediction]:
+        """On the batch thread: one prediction a film."""
+        started = time.monotonic()
+        try:
+            inputs = np.stack([film.input for film in films])
+            predictions = self._classifier.predict_inputs(inputs, [film.radiograph for film in films])
+        except NotAChestRadiograph as error:
+            if len(films) > 1:
+                # One film's refusal is no other film's.
+                return [self._classify([film])[0] for film in films]
+            source = films[0].radiograph.source
+            return [self._without_findings(source, "refused", error.reason)]
+        elapsed = (time.monotonic() - started) / len(films)
+        self._seconds_per_film += 0.2 * (elapsed - self._seconds_per_film)
+        return predictions
+
+    def _without_findings(self, name: str, status: str, reason: str) -> Prediction:
+        return Prediction(
+            image=name,
+            status="refused" if status == "refused" else "error",
+            reason=reason,
+            findings=(),
+            model=self._classifier.identity,
+        )
+
+
+def warm_up(classifier: Classifier) -> None:
+    """Run the network once, so that the first film does not pay for its start."""
+    size = classifier.metadata.preprocessing.size
+    classifier.run(np.zeros((1, 3, size, size), np.float32))

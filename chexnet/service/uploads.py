@@ -1,0 +1,180 @@
+"""Request bodies: taken in whole, in memory, within limits of size, number and time."""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.message import Message
+from urllib.parse import unquote
+
+from fastapi import Request
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect
+
+from chexnet.service.config import MEGA, Limits
+from chexnet.service.problems import Problem, overloaded, too_large
+
+RAW_TYPES = ("image/png", "image/jpeg", "application/dicom", "application/octet-stream")
+"""A film as the body itself. What it really is, its content decides."""
+
+MAX_NAME = 200
+
+
+@dataclass(frozen=True, eq=False)
+class Upload:
+    """One file of a request.
+
+    Attributes:
+        name: as the client calls it, without folders; shown, never used as a path.
+        content: its bytes.
+    """
+
+    name: str
+    content: bytes
+
+
+class BodyBudget:
+    """Memory for bodies, shared by all requests.
+
+    Args:
+        most_bytes: of all bodies that are being received or read.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self.used = 0
+
+    @contextmanager
+    def share(self) -> "Iterator[BodyShare]":
+        """A request's part, given back at its end."""
+        share = BodyShare(self)
+        try:
+            yield share
+        finally:
+            self.used -= share.taken
+
+    def take(self, count: int) -> None:
+        """Count bytes as used.
+
+        Raises:
+            Problem: there is no room for them.
+        """
+        if self.used + count > self._most_bytes:
+            raise overloaded("Too many uploads at the same time; try again later.", 2.0)
+        self.used += count
+
+
+class BodyShare:
+    """What one request has taken from the budget."""
+
+    def __init__(self, budget: BodyBudget) -> None:
+        self._budget = budget
+        self.taken = 0
+
+    def take(self, count: int) -> None:
+        """Count bytes of this request as used."""
+        self._budget.take(count)
+        self.taken += count
+
+
+async def read_uploads(request: Request, limits: Limits, share: BodyShare) -> list[Upload]:
+    """The films of a request: its body as it is, or the files of a multipart form.
+
+    Raises:
+        Problem: too large, too slow, too many, of no accepted type, or not well formed.
+    """
+    _check_declared_length(request, limits)
+    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    try:
+        async with asyncio.timeout(limits.upload_timeout_s):
+            if media_type == "multipart/form-data":
+                return await _form(request, limits, share)
+            if media_type in RAW_TYPES:
+                return [await _raw(request, limits, share)]
+    except TimeoutError:
+        raise Problem(
+            408,
+            "slow-upload",
+            "The upload took too long",
+            f"The body did not arrive within {limits.upload_timeout_s} s; the limit is the server's.",
+            headers={"Connection": "close"},
+        ) from None
+    except ClientDisconnect as error:
+        raise Problem(400, "disconnected", "The upload broke off", "The client went away.") from error
+    raise Problem(
+        415,
+        "unsupported-media-type",
+        "Not a film",
+        f"Content-Type is {media_type!r}; expected multipart/form-data or {', '.join(RAW_TYPES)}.",
+        headers={"Accept-Post": ", ".join(("multipart/form-data", *RAW_TYPES))},
+    )
+
+
+def is_form(request: Request) -> bool:
+    """Whether the request may hold several films."""
+    return request.headers.get("content-type", "").lower().lstrip().startswith("multipart/form-data")
+
+
+def shown_name(name: str) -> str:
+    """The last part of a path of any system, without control characters, of a bounded length."""
+    last = re.split(r"[/\\]", name)[-1]
+    printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in last).strip()
+    return printable[:MAX_NAME] or "film"
+
+
+def _check_declared_length(request: Request, limits: Limits) -> None:
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limits.upload_mb * MEGA:
+        raise too_large(f"{int(declared)} bytes; at most {limits.upload_mb} MiB in one request.")
+
+
+async def _within(request: Request, limits: Limits, share: BodyShare) -> AsyncGenerator[bytes, None]:
+    """The body's chunks, counted: the declared length may be missing."""
+    async for chunk in request.stream():
+        share.take(len(chunk))
+        if share.taken > limits.upload_mb * MEGA:
+            raise too_large(f"More than {limits.upload_mb} MiB in one request.")
+        yield chunk
+
+
+async def _raw(request: Request, limits: Limits, share: BodyShare) -> Upload:
+    content = b"".join([chunk async for chunk in _within(request, limits, share)])
+    return Upload(_disposed_name(request.headers.get("content-disposition", "")), content)
+
+
+def _disposed_name(disposition: str) -> str:
+    """The file name of a Content-Disposition (RFC 6266), percent-encoded UTF-8 or plain."""
+    encoded = re.search(r"filename\*\s*=\s*utf-8''([^;\s]*)", disposition, re.IGNORECASE)
+    if encoded:
+        return shown_name(unquote(encoded.group(1), errors="replace"))
+    message = Message()
+    message["Content-Disposition"] = re.sub(r"[\r\n]", " ", disposition)
+    return shown_name(message.get_filename("film"))
+
+
+class _InMemory(MultiPartParser):
+    # Never roll over to a temporary file: the body is bounded, and films leave no trace on the disk.
+    spool_max_size = 2**62
+
+
+async def _form(request: Request, limits: Limits, share: BodyShare) -> list[Upload]:
+    parser = _InMemory(
+        request.headers,
+        _within(request, limits, share),
+        max_files=limits.films_per_request,
+        max_fields=limits.films_per_request,
+    )
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise Problem(400, "bad-form", "The form is not valid", error.message) from error
+    files = [value for _, value in form.multi_items() if not isinstance(value, str)]
+    if not files:
+        raise Problem(
+            400,
+            "bad-form",
+            "The form is not valid",
+            "No file in the form; expected at least one part with a file name.",
+        )
+    return [Upload(shown_name(file.filename or ""), await file.read()) for file in files]

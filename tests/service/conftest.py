@@ -1,0 +1,80 @@
+"""What the tests of the service share: models, films and a running server."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import onnx
+import pytest
+from real_server import ABSENT, PRESENT, UNTESTED, UNVALIDATED, Serving, served
+
+from chexnet.classifier import Classifier, load
+from chexnet.classifier.classifier import DEFAULT_MODEL
+from chexnet.classifier.metadata import KEY
+
+# No test may cause traffic to anywhere; onnxruntime looks at this when it is loaded.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+
+@pytest.fixture(scope="session")
+def model_path() -> Path:
+    if not DEFAULT_MODEL.exists():
+        pytest.skip(f"no embedded model at {DEFAULT_MODEL}")
+    return DEFAULT_MODEL
+
+
+@pytest.fixture(scope="session")
+def classifier(model_path: Path) -> Classifier:
+    return load(model_path)
+
+
+@pytest.fixture(scope="session")
+def varied_model(model_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded network under a card that has a finding of every kind."""
+    model = onnx.load(model_path)
+    (stored,) = (entry for entry in model.metadata_props if entry.key == KEY)
+    card = json.loads(stored.value)
+    policy = card["policy"]
+    for finding in card["findings"]:
+        finding.update(validated=True, thresholds={policy: 0.5}, positives=40, negatives=160)
+        finding["auroc"] = {"value": 0.8, "low": 0.7, "high": 0.9}
+    by_name = {finding["finding"]: finding for finding in card["findings"]}
+    by_name[PRESENT]["thresholds"] = {policy: 1e-6}
+    by_name[ABSENT]["thresholds"] = {policy: 1 - 1e-6}
+    by_name[UNVALIDATED].update(
+        validated=False, thresholds={}, auroc={"value": 0.52, "low": 0.4, "high": 0.63}, positives=9
+    )
+    by_name[UNTESTED].update(validated=False, thresholds={}, auroc=None, positives=0)
+    stored.value = json.dumps(card)
+    path = tmp_path_factory.mktemp("model") / "varied.onnx"
+    onnx.save(model, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def varied_classifier(varied_model: Path) -> Classifier:
+    return load(varied_model)
+
+
+@pytest.fixture(scope="session")
+def serving() -> Serving:
+    return served
+
+
+@pytest.fixture(scope="session")
+def service(varied_classifier: Classifier) -> Iterator[httpx.Client]:
+    """The service as it is by default."""
+    with served(varied_classifier) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def png(example_film: Path) -> bytes:
+    return example_film.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def dicom(example_dicom: Path) -> bytes:
+    return example_dicom.read_bytes()

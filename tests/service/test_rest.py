@@ -1,0 +1,410 @@
+"""The REST interface, over real sockets."""
+
+import io
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pydicom
+import pytest
+from PIL import Image
+from real_server import ABSENT, PRESENT, UNTESTED, UNVALIDATED, Serving
+
+from chexnet.classifier import Classifier, Prediction, load
+from chexnet.classifier.overlay import AGAINST, FOR, overlay
+from chexnet.radiograph import NotAChestRadiograph, Radiograph, read_radiograph
+from chexnet.service import Limits, ServiceConfig
+
+REASON = "a lateral view; expected a frontal chest radiograph"
+
+
+class Gated(Classifier):
+    """Refuses the films of one name, as the input gate will."""
+
+    def predict_inputs(self, inputs: np.ndarray, radiographs: list[Radiograph]) -> list[Prediction]:
+        for radiograph in radiographs:
+            if "lateral" in radiograph.source:
+                raise NotAChestRadiograph(radiograph.source, REASON)
+        return super().predict_inputs(inputs, radiographs)
+
+
+@pytest.fixture(scope="module")
+def gated(varied_model: Path, serving: Serving):
+    with serving(Gated(varied_model)) as client:
+        yield client
+
+
+def upload(client: httpx.Client, content: bytes, name: str = "film.png", **headers: str) -> httpx.Response:
+    return client.post(
+        "/v1/predictions",
+        content=content,
+        headers={
+            "Content-Type": "application/octet-stream",
+            "Content-Disposition": f'attachment; filename="{name}"',
+            **headers,
+        },
+    )
+
+
+def upload_form(client: httpx.Client, files: Sequence[tuple[str, bytes]]) -> httpx.Response:
+    return client.post("/v1/predictions", files=[("film", file) for file in files])
+
+
+def assert_problem(response: httpx.Response, status: int, kind: str) -> dict:
+    """The one error shape (RFC 9457, section 3.1)."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = response.json()
+    assert problem["type"] == f"urn:chexnet:problem:{kind}"
+    assert problem["status"] == status
+    assert problem["title"]
+    assert problem["detail"]
+    return problem
+
+
+@pytest.mark.parametrize("media_type", ["image/png", "application/octet-stream", "application/dicom"])
+def test_a_film_as_body_gives_what_the_library_says(
+    service: httpx.Client, varied_model: Path, png: bytes, media_type: str
+) -> None:
+    response = upload(service, png, **{"Content-Type": media_type})
+    assert response.status_code == 201
+    answer = response.json()
+    expected = load(varied_model).predict(read_radiograph(png, name="film.png")).to_dict()
+    for finding, other in zip(answer["findings"], expected["findings"], strict=True):
+        # A batch of another size may round differently in the last bits of a float32.
+        assert finding.pop("probability") == pytest.approx(other.pop("probability"), abs=1e-5)
+        assert finding.pop("score") == pytest.approx(other.pop("score"), abs=1e-4)
+    assert {key: answer[key] for key in expected} == expected
+    assert set(answer) == {*expected, "id", "links", "radiograph"}
+    assert response.headers["location"] == answer["links"]["self"] == f"/v1/predictions/{answer['id']}"
+
+
+def test_a_dicom_film_says_what_its_file_says_but_not_who_it_is(service: httpx.Client, dicom: bytes) -> None:
+    facts = upload(service, dicom, "film.dcm").json()["radiograph"]
+    header = pydicom.dcmread(io.BytesIO(dicom))
+    assert facts["file_format"] == "DICOM"
+    assert (facts["width"], facts["height"]) == (header.Columns, header.Rows)
+    assert facts["modality"] == header.Modality
+    assert facts["view_position"] == header.ViewPosition
+    assert facts["identifiers"] is None
+
+
+def _named(dicom: bytes) -> bytes:
+    dataset = pydicom.dcmread(io.BytesIO(dicom))
+    dataset.PatientName, dataset.PatientID, dataset.AccessionNumber = "Doe^Jane", "P-4711", "A-0815"
+    buffer = io.BytesIO()
+    dataset.save_as(buffer)
+    return buffer.getvalue()
+
+
+def test_no_identity_leaves_the_service_unless_asked_for(
+    service: httpx.Client, serving: Serving, classifier: Classifier, dicom: bytes
+) -> None:
+    film = _named(dicom)
+    uid = str(pydicom.dcmread(io.BytesIO(film)).SOPInstanceUID)
+    by_default = upload(service, film, "film.dcm").text
+    assert not re.search(f"Doe|4711|0815|{re.escape(uid)}", by_default)
+    with serving(classifier, ServiceConfig(identifiers=True)) as client:
+        identifiers = upload(client, film, "film.dcm").json()["radiograph"]["identifiers"]
+    assert (identifiers["patient_id"], identifiers["accession_number"]) == ("P-4711", "A-0815")
+    assert identifiers["sop_instance_uid"] == uid
+
+
+def test_a_result_is_the_same_when_asked_for_again(service: httpx.Client, png: bytes) -> None:
+    answer = upload(service, png).json()
+    assert service.get(answer["links"]["self"]).json() == answer
+
+
+def test_a_deleted_result_is_gone_with_its_pictures(service: httpx.Client, png: bytes) -> None:
+    links = upload(service, png).json()["links"]
+    assert service.delete(links["self"]).status_code == 204
+    for link in (links["self"], links["film"], links["film_raw"], links["maps"], links["map"]["Mass"]):
+        assert_problem(service.get(link), 404, "unknown-prediction")
+    assert_problem(service.delete(links["self"]), 404, "unknown-prediction")
+
+
+def test_a_form_is_answered_in_its_order_whatever_each_file_is(
+    service: httpx.Client, png: bytes, dicom: bytes
+) -> None:
+    files = [("a.png", png), ("b.pdf", b"%PDF-1.7"), ("c.dcm", dicom), ("d.png", png[:5000])]
+    response = upload_form(service, files)
+    assert response.status_code == 201
+    results = response.json()["predictions"]
+    assert [result["image"] for result in results] == [name for name, _ in files]
+    assert [result["status"] for result in results] == ["ok", "error", "ok", "error"]
+    assert "a PDF" in results[1]["reason"]
+    assert "truncated PNG" in results[3]["reason"]
+    assert results[1]["id"] is results[1]["links"] is results[1]["radiograph"] is None
+
+
+def test_a_damaged_film_is_a_422_that_says_why(service: httpx.Client, png: bytes) -> None:
+    problem = assert_problem(upload(service, png[:5000], "half.png"), 422, "unreadable")
+    assert "truncated PNG" in problem["detail"]
+    assert problem["prediction"]["status"] == "error"
+    assert problem["prediction"]["image"] == "half.png"
+
+
+def test_a_form_without_any_readable_film_is_a_422(service: httpx.Client) -> None:
+    problem = assert_problem(upload_form(service, [("a", b"x"), ("b", b"y")]), 422, "unreadable")
+    assert [result["status"] for result in problem["predictions"]] == ["error", "error"]
+
+
+def test_a_refused_film_is_a_422_with_the_reason_and_the_film_but_no_findings(
+    gated: httpx.Client, png: bytes
+) -> None:
+    problem = assert_problem(upload(gated, png, "lateral.png"), 422, "refused")
+    refused = problem["prediction"]
+    assert (refused["status"], refused["reason"], refused["findings"]) == ("refused", REASON, [])
+    assert gated.get(refused["links"]["self"]).json() == refused
+    assert gated.get(refused["links"]["film"]).headers["content-type"] == "image/png"
+    assert gated.get(f"{refused['links']['self']}/maps").json() == {"rows": 0, "columns": 0, "maps": {}}
+    assert_problem(gated.get(f"{refused['links']['self']}/maps/Mass.png"), 404, "unknown-finding")
+
+
+def test_a_refused_film_does_not_take_the_films_of_its_batch_with_it(gated: httpx.Client, png: bytes) -> None:
+    names = ["a.png", "lateral-1.png", "b.png", "c.png", "lateral-2.png"]
+    results = upload_form(gated, [(name, png) for name in names]).json()["predictions"]
+    assert [result["status"] for result in results] == ["ok", "refused", "ok", "ok", "refused"]
+
+
+def test_the_film_comes_back_as_it_was_read(service: httpx.Client, png: bytes) -> None:
+    links = upload(service, png).json()["links"]
+    film = read_radiograph(png).pixels
+    grey = np.asarray(Image.open(io.BytesIO(service.get(links["film"]).content)))
+    assert np.array_equal(grey, np.rint(film * 255))
+    deep = np.asarray(Image.open(io.BytesIO(service.get(links["film"], params={"bits": 16}).content)))
+    assert np.abs(deep / 65535 - film).max() <= 0.5 / 65535 + 1e-6
+
+
+def test_raw_grey_values_have_the_depth_that_the_film_needs(
+    service: httpx.Client, png: bytes, dicom: bytes
+) -> None:
+    for content, bits in ((png, 8), (dicom, 16)):
+        result = upload(service, content).json()
+        raw = service.get(result["links"]["film_raw"])
+        width, height = int(raw.headers["film-width"]), int(raw.headers["film-height"])
+        assert int(raw.headers["film-bits"]) == result["radiograph"]["bits"] == bits
+        grey = np.frombuffer(raw.content, np.uint8 if bits == 8 else "<u2").reshape(height, width)
+        film = read_radiograph(content).pixels
+        # Half a step of the depth, and float32's rounding.
+        assert np.abs(grey / (2.0**bits - 1) - film).max() <= 0.5 / (2**bits - 1) + 1e-6
+
+
+def test_films_are_scaled_down_but_never_up(service: httpx.Client, dicom: bytes) -> None:
+    links = upload(service, dicom).json()["links"]
+    small = Image.open(io.BytesIO(service.get(links["film"], params={"longest_side": 200}).content))
+    assert max(small.size) == 200
+    large = Image.open(io.BytesIO(service.get(links["film"], params={"longest_side": 20000}).content))
+    assert large.size == Image.open(io.BytesIO(service.get(links["film"]).content)).size
+
+
+def test_maps_as_numbers_are_those_of_the_library(
+    service: httpx.Client, varied_model: Path, png: bytes
+) -> None:
+    answer = upload(service, png).json()
+    maps = service.get(answer["links"]["maps"]).json()
+    prediction = load(varied_model).predict(png)
+    for finding in prediction.findings:
+        layers = maps["maps"][finding.finding]
+        assert np.allclose(layers["map"], prediction.map_of(finding.finding), atol=1e-3)
+        assert np.allclose(layers["evidence"], prediction.evidence_of(finding.finding), atol=1e-3)
+        assert np.shape(layers["map"]) == (maps["rows"], maps["columns"])
+        assert layers["full_scale"] >= 1
+
+
+def test_a_map_picture_is_orange_for_and_blue_against(service: httpx.Client, png: bytes) -> None:
+    answer = upload(service, png).json()
+    maps = service.get(answer["links"]["maps"]).json()["maps"]
+    colours = set()
+    for finding, link in answer["links"]["map"].items():
+        picture = np.asarray(Image.open(io.BytesIO(service.get(link).content)))
+        evidence = np.array(maps[finding]["evidence"])
+        rows, columns = evidence.shape
+        for (row, column), value in np.ndenumerate(evidence):
+            # The centre of the grid's cell, where interpolation does not mix in its neighbours.
+            y = int((row + 0.5) * picture.shape[0] / rows)
+            x = int((column + 0.5) * picture.shape[1] / columns)
+            if picture[y, x, 3] > 30:
+                assert tuple(picture[y, x, :3]) == (FOR if value > 0 else AGAINST)
+                colours.add(value > 0)
+    assert colours == {True, False}
+
+
+def test_an_overlay_is_the_picture_that_predict_draws(
+    service: httpx.Client, varied_model: Path, png: bytes
+) -> None:
+    answer = upload(service, png).json()
+    shown = np.asarray(
+        Image.open(io.BytesIO(service.get(answer["links"]["overlay"][PRESENT]).content)), np.int16
+    )
+    film = read_radiograph(png, name="film.png")
+    drawn = np.asarray(overlay(film, load(varied_model).predict(film), PRESENT).picture, np.int16)
+    # One grey level where batches round differently.
+    assert np.abs(shown - drawn).max() <= 1
+
+
+def test_the_card_says_what_is_validated_and_why_the_rest_is_not(service: httpx.Client) -> None:
+    card = service.get("/v1/model").json()
+    findings = {finding["finding"]: finding for finding in card["findings"]}
+    assert findings[PRESENT]["validated"]
+    assert findings[PRESENT]["reason"] is None
+    assert findings[ABSENT]["threshold"] == pytest.approx(1, abs=1e-5)
+    assert findings[UNVALIDATED]["threshold"] is None
+    assert (
+        "AUROC 0.52 (0.40–0.63) does not show it to be better than chance" in findings[UNVALIDATED]["reason"]
+    )
+    assert "cannot be estimated, 0 of 160 test films have it" in findings[UNTESTED]["reason"]
+    assert "not for diagnosis" in card["notice"]
+    assert re.fullmatch("[0-9a-f]{64}", card["sha256"])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "kind"),
+    [
+        ("GET", "/v1/predictions/short", 422, "invalid-request"),
+        ("GET", "/v1/predictions/" + "A" * 22, 404, "unknown-prediction"),
+        ("GET", "/v1/predictions/" + "A" * 22 + "/maps/Mass.png", 404, "unknown-prediction"),
+        ("GET", "/v1/predictions/" + "A" * 22 + "/film.png?bits=12", 422, "invalid-request"),
+        ("GET", "/v1/predictions/" + "A" * 22 + "/film.png?longest_side=0", 422, "invalid-request"),
+        ("GET", "/v1/nothing", 404, "not-found"),
+        ("GET", "/static/../../classifier/chexnet.onnx", 404, "not-found"),
+        ("GET", "/static/%2e%2e/app.py", 404, "not-found"),
+        ("GET", "/static/..%2fapp.py", 404, "not-found"),
+        ("GET", "/docs", 404, "not-found"),
+        ("PUT", "/v1/predictions", 405, "method-not-allowed"),
+        ("POST", "/v1/model", 405, "method-not-allowed"),
+    ],
+)
+def test_every_error_has_one_shape(
+    service: httpx.Client, method: str, path: str, status: int, kind: str
+) -> None:
+    assert_problem(service.request(method, path), status, kind)
+
+
+def test_a_body_of_another_type_is_a_415_that_lists_the_accepted_ones(
+    service: httpx.Client, png: bytes
+) -> None:
+    response = upload(service, png, **{"Content-Type": "text/html"})
+    assert_problem(response, 415, "unsupported-media-type")
+    assert "image/png" in response.headers["accept-post"]
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type"),
+    [
+        (b"no form", "multipart/form-data; boundary=x"),
+        (b"no form", "multipart/form-data"),
+        (b"--x\r\nContent-Disposition: form-data\r\n\r\na\r\n--x--\r\n", "multipart/form-data; boundary=x"),
+        (
+            b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\na\r\n--x--\r\n',
+            "multipart/form-data; boundary=x",
+        ),
+        (b"", "multipart/form-data; boundary=x"),
+    ],
+)
+def test_a_broken_form_is_a_400(service: httpx.Client, content: bytes, content_type: str) -> None:
+    response = service.post("/v1/predictions", content=content, headers={"Content-Type": content_type})
+    assert_problem(response, 400, "bad-form")
+
+
+def test_a_form_with_too_many_files_is_a_400(service: httpx.Client) -> None:
+    count = Limits().films_per_request + 1
+    problem = assert_problem(upload_form(service, [("a", b"x")] * count), 400, "bad-form")
+    assert "Too many files" in problem["detail"]
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_beyond_the_limit_is_a_413_that_the_client_gets_to_see(
+    serving: Serving, classifier: Classifier, chunked: bool
+) -> None:
+    content = bytes(8 * 2**20)
+    with serving(classifier, ServiceConfig(limits=Limits(upload_mb=1))) as client:
+        body = iter([content[: 2**20]] * 8) if chunked else content
+        response = client.post("/v1/predictions", content=body, headers={"Content-Type": "image/png"})
+        assert_problem(response, 413, "too-large")
+        assert client.get("/healthz").status_code == 200
+
+
+def test_a_film_beyond_the_size_limit_is_not_decoded(
+    serving: Serving, classifier: Classifier, dicom: bytes
+) -> None:
+    film = Image.fromarray(np.zeros((1100, 1000), np.uint8))
+    png, jpeg = io.BytesIO(), io.BytesIO()
+    film.save(png, "PNG")
+    film.save(jpeg, "JPEG")
+    with serving(classifier, ServiceConfig(limits=Limits(megapixels=1))) as client:
+        for content in (png.getvalue(), jpeg.getvalue(), _enlarged(dicom)):
+            problem = assert_problem(upload(client, content), 422, "unreadable")
+            assert "1 megapixels; this service reads at most 1" in problem["detail"]
+
+
+def _enlarged(dicom: bytes) -> bytes:
+    dataset = pydicom.dcmread(io.BytesIO(dicom))
+    dataset.Rows, dataset.Columns = 1100, 1000
+    buffer = io.BytesIO()
+    dataset.save_as(buffer)
+    return buffer.getvalue()
+
+
+def test_metrics_count_films_without_naming_them(service: httpx.Client, png: bytes) -> None:
+    def films_read() -> int:
+        return int(
+            re.search(r'^chexnet_films_total\{status="ok"\} (\d+)$', service.get("/metrics").text, re.M)[1]
+        )
+
+    upload(service, png)
+    before = films_read()
+    id_ = upload(service, png, "secret-name.png").json()["id"]
+    assert films_read() == before + 1
+    text = service.get("/metrics").text
+    assert "secret" not in text
+    assert id_ not in text
+    assert 'chexnet_requests_total{method="POST",route="/v1/predictions",status="201"}' in text
+
+
+def test_limits_are_positive() -> None:
+    for entry in fields(Limits):
+        with pytest.raises(ValueError, match=f"{entry.name} is 0"):
+            Limits(**{entry.name: 0})
+
+
+def test_kept_films_are_on_disk_whole_and_named_by_id(
+    serving: Serving, classifier: Classifier, png: bytes, tmp_path: Path
+) -> None:
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    (folder / "crashed.json.partial").write_text("{")
+    with serving(classifier, ServiceConfig(keep=folder)) as client:
+        result = upload(client, png, "../../../evil.png").json()
+        assert_problem(upload(client, b"nothing"), 422, "unreadable")
+    assert {path.name for path in folder.iterdir()} == {f"{result['id']}.png", f"{result['id']}.json"}
+    assert (folder / f"{result['id']}.png").read_bytes() == png
+    assert json.loads((folder / f"{result['id']}.json").read_text()) == result
+    assert all(path.stat().st_mode & 0o077 == 0 for path in folder.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("../../etc/passwd", "passwd"),
+        (r"C:\films\a.png", "a.png"),
+        ("a\u202egnp.exe", "a\N{REPLACEMENT CHARACTER}gnp.exe"),
+        ("<img src=x onerror=alert(1)>.png", "<img src=x onerror=alert(1)>.png"),
+        ("x" * 1000, "x" * 200),
+        ("", "film"),
+        ("/", "film"),
+    ],
+)
+def test_a_name_is_shown_without_its_path_and_never_used_as_one(
+    service: httpx.Client, png: bytes, sent: str, shown: str
+) -> None:
+    (result,) = (
+        upload_form(service, [(sent, png)]).json()["predictions"]
+        if sent
+        else [upload(service, png, sent).json()]
+    )
+    assert result["image"] == shown
