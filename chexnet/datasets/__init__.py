@@ -1,7 +1,7 @@
 """ChestX-ray14 and plain CSV manifests, patient-wise splits."""
 
 from chexnet.datasets.chestxray14 import ChestXray14
-from chexnet.datasets.manifest import Manifest, read_manifest
+from chexnet.datasets.manifest import Manifest, known_labels, read_manifest
 from chexnet.datasets.splits import Split, hash_image_ids, refuse_patient_overlap, split_of, split_patients
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "Manifest",
     "Split",
     "hash_image_ids",
+    "known_labels",
     "read_manifest",
     "refuse_patient_overlap",
     "split_of",

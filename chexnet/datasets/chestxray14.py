@@ -1,16 +1,17 @@
 """ChestX-ray14 (Wang et al. 2017) as NIH ships it: 112,120 images of 30,805 patients."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from chexnet.datasets.manifest import Manifest
+from chexnet.datasets.table import Row, read_table
 from chexnet.paper import PATHOLOGIES
 
 TABLES = ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv")
 NO_FINDING = "No Finding"
+IMAGE, LABELS, PATIENT = "Image Index", "Finding Labels", "Patient ID"
 
 
 @dataclass(frozen=True)
@@ -47,41 +48,49 @@ class ChestXray14:
         Raises:
             ValueError: files are missing, or the table says what it cannot mean.
         """
-        rows = list(_rows(self.table))
+        rows = _rows(self.table)
         files = self.image_files()
-        missing = [row["Image Index"] for row in rows if row["Image Index"] not in files]
+        missing = [name for name in rows if name not in files]
         if missing and not only_present:
             raise ValueError(
                 f"{self.root}: {len(missing):,} of {len(rows):,} images are missing, the first {missing[0]}; "
                 "complete the download, or ask for the images that are there with --only-present"
             )
-        rows = [row for row in rows if row["Image Index"] in files]
-        if not rows:
+        if len(missing) == len(rows):
             raise ValueError(f"{self.root}: holds none of the images of {self.table.name}")
+        present = {name: row for name, row in rows.items() if name in files}
         return Manifest(
             name="ChestX-ray14",
-            images=tuple(files[row["Image Index"]] for row in rows),
-            patients=tuple(row["Patient ID"] for row in rows),
+            images=tuple(files[name] for name in present),
+            patients=tuple(row.cells[PATIENT] for row in present.values()),
             findings=PATHOLOGIES,
-            labels=np.array([_labels(row, self.table) for row in rows], dtype=np.float32),
+            labels=np.array([_labels(row) for row in present.values()], dtype=np.float32),
         )
 
 
-def _rows(table: Path) -> list[dict[str, str]]:
-    with table.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
-    for column in ("Image Index", "Finding Labels", "Patient ID"):
-        if not rows or column not in rows[0]:
-            raise ValueError(f"{table}: no column {column!r}; is this the table as NIH ships it?")
+def _rows(path: Path) -> dict[str, Row]:
+    """Rows by image, checked for what is needed of them."""
+    table = read_table(path)
+    for column in (IMAGE, LABELS, PATIENT):
+        if column not in table.columns:
+            raise ValueError(f"{path}: no column {column!r}; is this the table as NIH ships it?")
+    rows: dict[str, Row] = {}
+    for row in table.rows:
+        name = row.cells[IMAGE]
+        if not name or not row.cells[PATIENT]:
+            raise ValueError(f"{row.where}: no image or no patient; is this the table as NIH ships it?")
+        if name in rows:
+            raise ValueError(f"{row.where}: {name} stands in an earlier row too")
+        rows[name] = row
     return rows
 
 
-def _labels(row: dict[str, str], table: Path) -> list[float]:
-    names = set(row["Finding Labels"].split("|"))
+def _labels(row: Row) -> list[float]:
+    names = set(row.cells[LABELS].split("|"))
     unknown = names - set(PATHOLOGIES) - {NO_FINDING}
     if unknown or (NO_FINDING in names and len(names) > 1):
         raise ValueError(
-            f"{table}: {row['Image Index']} has the labels {row['Finding Labels']!r}; "
+            f"{row.where}: {row.cells[IMAGE]} has the labels {row.cells[LABELS]!r}; "
             f"expected pathologies joined by | or {NO_FINDING!r} alone"
         )
     return [float(pathology in names) for pathology in PATHOLOGIES]

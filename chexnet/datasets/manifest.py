@@ -1,14 +1,14 @@
 """The table a network is trained from: one row an image, its patient, its labels."""
 
-import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, Int
+from jaxtyping import Bool, Float, Float32, Int
 
+from chexnet.datasets.table import Row, read_table
 from chexnet.paper import PATHOLOGIES
 
 UNKNOWN = float("nan")
@@ -40,10 +40,15 @@ class Manifest:
     splits: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        if not len(self.images) == len(self.patients) == len(self.labels):
+        splits = self.images if self.splits is None else self.splits
+        if not len(self.images) == len(self.patients) == len(self.labels) == len(splits):
             raise ValueError(
                 f"{self.name}: {len(self.images)} images, {len(self.patients)} patients, "
-                f"{len(self.labels)} rows of labels; expected as many of each"
+                f"{len(self.labels)} rows of labels, {len(splits)} splits; expected as many of each"
+            )
+        if self.labels.shape[1] != len(self.findings):
+            raise ValueError(
+                f"{self.name}: {self.labels.shape[1]} columns of labels for {len(self.findings)} findings"
             )
         known = self.labels[~np.isnan(self.labels)]
         if known.size and (known.min() < 0 or known.max() > 1):
@@ -65,7 +70,7 @@ class Manifest:
             tuple(self.patients[row] for row in rows),
             self.findings,
             self.labels[rows],
-            tuple(self.splits[row] for row in rows) if self.splits else None,
+            tuple(self.splits[row] for row in rows) if self.splits is not None else None,
         )
 
     def with_findings(self, findings: Sequence[str]) -> "Manifest":
@@ -85,6 +90,14 @@ class Manifest:
         )
 
 
+def known_labels(
+    labels: Float[np.ndarray, " images"],
+) -> tuple[Bool[np.ndarray, " images"], Bool[np.ndarray, " known"]]:
+    """Which labels are known, and which of the known say present; a soft label does from one half on."""
+    known = ~np.isnan(labels)
+    return known, labels[known] >= 0.5
+
+
 def read_manifest(path: str | PathLike[str]) -> Manifest:
     """Read a CSV with `image`, `patient`, one column a pathology and, if it likes, `split`.
 
@@ -95,36 +108,22 @@ def read_manifest(path: str | PathLike[str]) -> Manifest:
         ValueError: the first bad row, with its line and what was expected there.
     """
     path = Path(path)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            columns = reader.fieldnames or ()
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path}: not a readable CSV table ({error})") from error
-    image_column = _one_of(columns, _IMAGE_COLUMNS, path)
-    patient_column = _one_of(columns, _PATIENT_COLUMNS, path)
-    findings = tuple(pathology for pathology in PATHOLOGIES if pathology in columns)
+    table = read_table(path)
+    image_column = _one_of(table.columns, _IMAGE_COLUMNS, path)
+    patient_column = _one_of(table.columns, _PATIENT_COLUMNS, path)
+    findings = tuple(pathology for pathology in PATHOLOGIES if pathology in table.columns)
     if not findings:
         raise ValueError(f"{path}: no label column; expected some of {', '.join(PATHOLOGIES)}")
-    if not rows:
-        raise ValueError(f"{path}: the table has no rows")
-    _refuse_repeated((row[image_column] for row in rows), path)
-    labels = [
-        [_label(row[finding], finding, path, line) for finding in findings]
-        for line, row in enumerate(rows, start=2)
-    ]
+    images = tuple(path.parent / _filled(row, image_column) for row in table.rows)
+    _refuse_repeated(images, table.rows)
+    labels = [[_label(row, finding) for finding in findings] for row in table.rows]
     return Manifest(
         name=path.stem,
-        images=tuple(
-            path.parent / _filled(row, image_column, path, n) for n, row in enumerate(rows, start=2)
-        ),
-        patients=tuple(_filled(row, patient_column, path, n) for n, row in enumerate(rows, start=2)),
+        images=images,
+        patients=tuple(_filled(row, patient_column) for row in table.rows),
         findings=findings,
         labels=np.array(labels, dtype=np.float32),
-        splits=tuple(_split(row["split"], path, n) for n, row in enumerate(rows, start=2))
-        if "split" in columns
-        else None,
+        splits=tuple(_split(row) for row in table.rows) if "split" in table.columns else None,
     )
 
 
@@ -132,20 +131,18 @@ def _one_of(columns: Iterable[str], candidates: tuple[str, ...], path: Path) -> 
     for candidate in candidates:
         if candidate in columns:
             return candidate
-    raise ValueError(
-        f"{path}: no column {candidates[0]!r}; the table has {', '.join(columns) or 'no header'}"
-    )
+    raise ValueError(f"{path}: no column {candidates[0]!r}; the table has {', '.join(columns)}")
 
 
-def _filled(row: dict[str, str], column: str, path: Path, line: int) -> str:
-    value = (row[column] or "").strip()
-    if not value:
-        raise ValueError(f"{path}, line {line}: {column} is blank")
-    return value
+def _filled(row: Row, column: str) -> str:
+    if not row.cells[column]:
+        raise ValueError(f"{row.where}: {column} is blank")
+    return row.cells[column]
 
 
-def _label(text: str | None, finding: str, path: Path, line: int) -> float:
-    if text is None or not text.strip():
+def _label(row: Row, finding: str) -> float:
+    text = row.cells[finding]
+    if not text:
         return UNKNOWN
     try:
         value = float(text)
@@ -153,20 +150,20 @@ def _label(text: str | None, finding: str, path: Path, line: int) -> float:
         value = UNKNOWN
     if not 0 <= value <= 1:
         raise ValueError(
-            f"{path}, line {line}: {finding} is {text!r}; expected 0, 1, a probability, or blank for unknown"
+            f"{row.where}: {finding} is {text!r}; expected 0, 1, a probability, or blank for unknown"
         )
     return value
 
 
-def _split(text: str | None, path: Path, line: int) -> str:
-    if text not in SPLITS:
-        raise ValueError(f"{path}, line {line}: split is {text!r}; expected {', '.join(SPLITS)}")
-    return text
+def _split(row: Row) -> str:
+    if row.cells["split"] not in SPLITS:
+        raise ValueError(f"{row.where}: split is {row.cells['split']!r}; expected {', '.join(SPLITS)}")
+    return row.cells["split"]
 
 
-def _refuse_repeated(images: Iterable[str], path: Path) -> None:
+def _refuse_repeated(images: Sequence[Path], rows: Sequence[Row]) -> None:
     seen = set()
-    for image in images:
+    for image, row in zip(images, rows, strict=True):
         if image in seen:
-            raise ValueError(f"{path}: {image} stands in more than one row; each image may stand once")
+            raise ValueError(f"{row.where}: {image} stands in an earlier row too; each image may stand once")
         seen.add(image)
