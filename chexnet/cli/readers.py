@@ -1,5 +1,6 @@
 """`chexnet readers`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ import click
 from chexnet.cli.evaluate import column_names
 from chexnet.cli.options import build, options_from
 from chexnet.evaluation import (
+    ColumnNames,
+    ReaderComparison,
     ReadersOptions,
     compare_readers,
     read_study,
@@ -64,23 +67,17 @@ def command(
           --validation-labels Data_Entry_2017_v2020.csv --json readers.json
     """
     try:
-        settings = build(ReadersOptions, options)
-        names = column_names(options)
-        read, predicted = read_study(readings, predictions, findings or None, names)
-        thresholds = find_reader_thresholds(
-            options["thresholds"],
-            read,
+        results = run_readers(
+            readings,
+            predictions,
+            findings,
+            build(ReadersOptions, options),
+            column_names(options),
+            thresholds=options["thresholds"],
             validation=options["validation"],
             validation_labels=options["validation_labels"],
             policy=options["policy"],
-            names=names,
         )
-        results = [
-            compare_readers(
-                read, predicted, name, thresholds.of(name), settings, threshold_source=thresholds.source
-            )
-            for name in read.findings
-        ]
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     if json_path:
@@ -90,3 +87,21 @@ def command(
             json_path,
         )
     click.echo("\n\n".join(show_readers(one) for one in results))
+
+
+def run_readers(
+    readings: Path,
+    predictions: Path,
+    findings: Sequence[str],
+    settings: ReadersOptions,
+    names: ColumnNames,
+    **thresholds: Any,
+) -> list[ReaderComparison]:
+    """Call the library for each finding."""
+    read, predicted = read_study(readings, predictions, findings or None, names)
+    given = thresholds.pop("thresholds")
+    chosen = find_reader_thresholds(given, read, names=names, **thresholds)
+    return [
+        compare_readers(read, predicted, name, chosen.of(name), settings, threshold_source=chosen.source)
+        for name in read.findings
+    ]

@@ -22,6 +22,7 @@ from chexnet.statistics import (
     NotEstimable,
     Ranking,
     WeightedMean,
+    auroc_interval,
     expected_calibration_error,
 )
 from chexnet.statistics.bootstrap import Progress
@@ -200,7 +201,7 @@ def _finding(
     known = cohort.known(finding)
     present, probabilities = cohort.present(finding)[known], cohort.probabilities(finding)[known]
     threshold = thresholds.values.get(finding) if thresholds else None
-    measured = measurements.measure(f"auroc/{finding}")
+    measured = _auroc(cohort, finding, measurements)
     return FindingResult(
         positives=int(present.sum()),
         negatives=int((~present).sum()),
@@ -215,3 +216,18 @@ def _finding(
         },
         above=systems_below(finding, measured),
     )
+
+
+def _auroc(cohort: Cohort, finding: str, measurements: Measurements) -> Measure:
+    """The AUROC; where it is exactly 0 or 1, with the exact bound, as all resamples agree then."""
+    measured = measurements.measure(f"auroc/{finding}")
+    if measured.value not in {0.0, 1.0}:
+        return measured
+    known = cohort.known(finding)
+    estimate = auroc_interval(
+        cohort.present(finding)[known],
+        cohort.probabilities(finding)[known],
+        measurements.confidence,
+        cohort.clusters[known],
+    )
+    return Measure(estimate.value, estimate.low, estimate.high)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from chexnet.evaluation.grids import Grid
 from chexnet.evaluation.measures import Measure, Measurements, Resampling
-from chexnet.evaluation.printing import markdown
 from chexnet.evaluation.tables import PATIENT_COLUMNS, BadTable, read_table
 from chexnet.statistics import WeightedMean, clusters_of
 from chexnet.statistics.localisation import THRESHOLDS, FilmLocalisation, localise, random_maps
@@ -321,27 +321,36 @@ def show_localisation(result: Localisation) -> str:
         "Wang 2017: published on ChestX-ray8, other films than these unless all 984 boxes are here."
     ]
     for one in result.findings:
-        rows = [
-            [
-                f"T = {threshold}",
-                one.iobb[place].show(3),
-                f"{one.control_iobb[place]:.3f}",
-                _published(WANG_2017.get(one.finding, {}).get(threshold)),
-                one.iobb_false_positives[place].show(2),
-                one.iou[place].show(3),
-                f"{one.control_iou[place]:.3f}",
-                _published(
-                    dict(zip(THRESHOLDS, WANG_2017_IOU.get(one.finding, ()), strict=False)).get(threshold)
-                ),
-            ]
-            for place, threshold in enumerate(THRESHOLDS)
-        ]
-        head = ["", "T(IoBB)", "control", "Wang 2017", "AFP", "T(IoU)", "control", "Wang 2017"]
-        parts.append(
-            f"{one.finding}: {one.films} films of {one.patients} {result.resampled}; pointing game "
-            f"{one.pointing.show(3)}, control {one.control_pointing:.3f}\n\n{markdown(head, rows)}"
-        )
+        parts.append(f"{finding_line(one, result.resampled)}\n\n{localisation_grid(one).markdown()}")
     return "\n\n".join(parts)
+
+
+def finding_line(one: FindingLocalisation, resampled: str) -> str:
+    """Films, and the pointing game beside its control."""
+    return (
+        f"{one.finding}: {one.films} films of {one.patients} {resampled}; pointing game "
+        f"{one.pointing.show(3)}, control {one.control_pointing:.3f}"
+    )
+
+
+def localisation_grid(one: FindingLocalisation) -> Grid:
+    """Accuracy and false positives at each T."""
+    wang_iou = dict(zip(THRESHOLDS, WANG_2017_IOU.get(one.finding, ()), strict=False))
+    rows = [
+        [
+            f"T = {threshold}",
+            one.iobb[place].show(3),
+            f"{one.control_iobb[place]:.3f}",
+            _published(WANG_2017.get(one.finding, {}).get(threshold)),
+            one.iobb_false_positives[place].show(2),
+            one.iou[place].show(3),
+            f"{one.control_iou[place]:.3f}",
+            _published(wang_iou.get(threshold)),
+        ]
+        for place, threshold in enumerate(THRESHOLDS)
+    ]
+    head = ["at", "T(IoBB)", "control", "Wang 2017", "AFP", "T(IoU)", "control", "Wang 2017"]
+    return Grid(head, rows)
 
 
 def _named(one: FindingLocalisation) -> dict[str, Sequence[Measure]]:

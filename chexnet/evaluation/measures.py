@@ -69,6 +69,11 @@ class Measurements:
         self._distribution: Float[np.ndarray, "samples statistics"] | None = None
         self._leave_one_out: Float[np.ndarray, "clusters statistics"] | None = None
 
+    @property
+    def confidence(self) -> float:
+        """Of the intervals."""
+        return self._resampling.confidence
+
     def add(self, name: str, statistic: Statistic) -> None:
         """A statistic by its name; its value is what it gives when every patient counts once."""
         self._statistics[name] = statistic

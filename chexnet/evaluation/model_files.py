@@ -9,9 +9,12 @@ import numpy as np
 from jaxtyping import Float
 
 from chexnet.classifier import Classifier, InputFile, Scored, find_inputs, load, score_files
+from chexnet.classifier.overlay import overlay
 from chexnet.evaluation.contamination import TrainingImages
+from chexnet.evaluation.films import Film
 from chexnet.evaluation.operating_points import Thresholds
 from chexnet.evaluation.predictions import Predictions
+from chexnet.radiograph import read_radiograph
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,21 @@ def run_maps(
         for image, finding in wanted
         if image in maps
     }
+
+
+def draw_film(model: Path | None, image: Path, finding: str) -> Film:
+    """A film beside its activation map, for the report's Figure 2.
+
+    Raises:
+        ValueError: the film cannot be read, or the model does not know the finding.
+    """
+    classifier = load(model)
+    radiograph = read_radiograph(image)
+    if finding not in classifier.findings:
+        raise ValueError(f"{classifier.path.name} has no finding {finding!r}")
+    prediction = classifier.predict(radiograph)
+    picture = overlay(radiograph, prediction, finding).picture
+    return Film(np.asarray(picture), f"{image.name}: {finding.replace('_', ' ')}")
 
 
 def thresholds_of(classifier: Classifier) -> Thresholds | None:

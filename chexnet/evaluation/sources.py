@@ -9,7 +9,9 @@ from jaxtyping import Bool
 
 from chexnet.evaluation.cohort import Cohort, join_file, read_cohort
 from chexnet.evaluation.contamination import TrainingImages, read_training_list
+from chexnet.evaluation.films import Film
 from chexnet.evaluation.labels import label_columns, read_labels
+from chexnet.evaluation.localisation import Localisation, localise_films
 from chexnet.evaluation.operating_points import (
     Policy,
     Thresholds,
@@ -129,6 +131,39 @@ def find_reader_thresholds(
         raise ValueError("--validation needs --validation-labels, such as Data_Entry_2017_v2020.csv")
     cohort = read_cohort(validation, validation_labels, names)
     return choose_thresholds(cohort, policy, _not_read(cohort, readings))
+
+
+def find_localisation(
+    boxes: Path | None, films: Path | None, model: Path | None, finding: str | None, labels: Path
+) -> Localisation | None:
+    """Localisation on boxed films, if boxes are named.
+
+    Raises:
+        ValueError: boxes without films.
+    """
+    if boxes is None:
+        return None
+    if films is None:
+        raise ValueError("--boxes needs --films, the folder of the boxed films")
+    return localise_films(boxes, films, model, labels=labels, finding=finding)
+
+
+def draw_films(shown: Sequence[str], model: Path | None) -> list[Film]:
+    """Films with their maps, each named as FILE=FINDING.
+
+    Raises:
+        ValueError: it is not of that form, or the file cannot be read.
+    """
+    films = []
+    for text in shown:
+        name, separator, finding = text.rpartition("=")
+        if not separator:
+            raise ValueError(f"--film {text}: expected FILE=FINDING, such as film.png=Pneumonia")
+        # Imported here: a report without films needs no network runtime.
+        from chexnet.evaluation.model_files import draw_film
+
+        films.append(draw_film(model, Path(name), finding))
+    return films
 
 
 def _parse_thresholds(given: Sequence[str], findings: Sequence[str]) -> dict[str, float]:

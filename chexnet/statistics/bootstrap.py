@@ -107,7 +107,8 @@ def bootstrap_interval(
 
     Raises:
         NotEstimable: one class or one patient only, or a class so rare that more than 5 % of the
-            resamples lack it.
+            resamples lack it, or classes so well separated that all resamples agree (``auroc_interval``
+            gives a bound then).
     """
     check_confidence(confidence)
     clusters = clusters_of(patients, labels.size)
@@ -127,7 +128,7 @@ def percentile_interval(distribution: Float[np.ndarray, " samples"], confidence:
     """The central share of a bootstrap distribution: its 2.5th and 97.5th percentiles for 0.95.
 
     Raises:
-        NotEstimable: more than 5 % of the resamples have no value.
+        NotEstimable: more than 5 % of the resamples have no value, or all have the same.
     """
     check_confidence(confidence)
     low, high = np.quantile(_defined(distribution), ((1 - confidence) / 2, (1 + confidence) / 2))
@@ -193,4 +194,7 @@ def _defined(distribution: Float[np.ndarray, " samples"]) -> Float[np.ndarray, "
             f"interval not estimable: {undefined:.0%} of the resamples have no value; "
             "too few patients have a positive (or a negative) image"
         )
+    if defined.min() == defined.max():
+        # A width of zero would claim certainty, where the data only fail to show any variation.
+        raise NotEstimable("interval not estimable: every resample gives the same value")
     return defined
