@@ -19,5 +19,5 @@ RECIPE = TrainConfig(
 )
 
 if __name__ == "__main__":
-    films = ROOT / "runs" / "films" / "adults.csv"
+    films = ROOT / "runs" / "films" / "chestxray14-1330-films.csv"
     print(train(films, ROOT / "runs" / "default", RECIPE, Hardware(workers=1)))

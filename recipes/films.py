@@ -1,6 +1,6 @@
 """The training tables of the embedded model, from the open films: who is in which part, with which labels.
 
-``python recipes/films.py`` writes ``runs/films/pretraining.csv`` and ``runs/films/adults.csv`` (seconds).
+``python recipes/films.py`` writes ``runs/films/pretraining.csv`` and ``runs/films/chestxray14-1330-films.csv`` (seconds).
 
 Films: 1,330 adult films of ChestX-ray14 with 14 labels, and 4,937 paediatric films (Kermany et al.) of
 which only pneumonia is known; the other 13 labels stay blank. Patients are drawn into training,
@@ -106,7 +106,7 @@ def main() -> None:
     # Children are never mixed with adults in one metric, so the test part of this table is adult only.
     young = [row for row in children() if row["split"] != "test"]
     write(FILMS / "pretraining.csv", grown + young)
-    write(FILMS / "adults.csv", grown)
+    write(FILMS / "chestxray14-1330-films.csv", grown)
     print(f"{len(grown)} adult and {len(young)} paediatric films: {FILMS}")
 
 
