@@ -5,18 +5,25 @@ from dataclasses import dataclass
 from chexnet.radiograph.errors import Unfit
 from chexnet.radiograph.jpeg import frame_header, segments
 
+BASELINE, EXTENDED, LOSSLESS, JPEG_LS = 0xC0, 0xC1, 0xC3, 0xF7
+"""Processes, named by the marker of their frame header (T.81 table B.1, T.87 table C.1)."""
+
+JPEG_2000 = 0x51
+"""JPEG 2000 has one process; its image and tile size marker stands for it."""
+
+_START_OF_TILE_PART, _END_OF_CODESTREAM = b"\xff\x90", b"\xff\xd9"
+
 
 @dataclass(frozen=True)
 class Codestream:
     """A JPEG, JPEG-LS or JPEG 2000 codestream that ends as it should."""
 
     encoded: bytes
+    process: int
     rows: int
     columns: int
     components: int
     precision: int
-    process: int | None = None
-    """Of JPEG and JPEG-LS: the marker of its frame header (T.81 table B.1)."""
 
 
 def jpeg_codestream(frame: bytes) -> Codestream:
@@ -26,22 +33,41 @@ def jpeg_codestream(frame: bytes) -> Codestream:
         Unfit: it is damaged, or ends before its end-of-image marker.
     """
     header = frame_header(list(segments(frame)))
-    return Codestream(frame, header.height, header.width, header.components, header.precision, header.process)
+    return Codestream(frame, header.process, header.height, header.width, header.components, header.precision)
 
 
 def jpeg_2000_codestream(frame: bytes) -> Codestream:
     """A JPEG 2000 codestream (T.800 annex A), also where a JP2 file was stored around it.
 
     Raises:
-        Unfit: it is damaged, or ends before its end-of-codestream marker.
+        Unfit: it is damaged, or does not hold all of its tile-parts.
     """
     start = frame.find(b"\xff\x4f\xff\x51")
-    encoded = frame[max(start, 0) :].rstrip(b"\0")
-    if start < 0 or len(encoded) < 49:
-        raise Unfit("no JPEG 2000 codestream")
-    if not encoded.endswith(b"\xff\xd9"):
-        raise Unfit("a truncated JPEG 2000 codestream")
-    size = [int.from_bytes(encoded[i : i + 4], "big") for i in range(8, 40, 4)]
-    components = int.from_bytes(encoded[40:42], "big")
-    precision = (encoded[42] & 0x7F) + 1
-    return Codestream(encoded, size[1] - size[3], size[0] - size[2], components, precision)
+    encoded = frame[start:] if start >= 0 else b""
+    if len(encoded) < 49:
+        raise Unfit("no JPEG 2000 codestream; expected one in the Pixel Data")
+    end = _last_tile_part_end(encoded)
+    if encoded[end : end + 2] != _END_OF_CODESTREAM:
+        raise Unfit("a truncated JPEG 2000 codestream; expected all of its tile-parts")
+    width, height, left, top = (int.from_bytes(encoded[i : i + 4], "big") for i in (8, 12, 16, 20))
+    components, precision = int.from_bytes(encoded[40:42], "big"), (encoded[42] & 0x7F) + 1
+    return Codestream(encoded[: end + 2], JPEG_2000, height - top, width - left, components, precision)
+
+
+def _last_tile_part_end(encoded: bytes) -> int:
+    """Where the chain of tile-parts ends (T.800 A.4.2)."""
+    position = _main_header_end(encoded)
+    while encoded[position : position + 2] == _START_OF_TILE_PART:
+        length = int.from_bytes(encoded[position + 6 : position + 10], "big")
+        if length == 0:  # until the end of the codestream
+            return max(encoded.rfind(_END_OF_CODESTREAM), 0)
+        position += max(length, 14)
+    return position
+
+
+def _main_header_end(encoded: bytes) -> int:
+    """Where the first tile-part starts: every marker of the main header has a length (T.800 A.3)."""
+    position = 2
+    while encoded[position : position + 1] == b"\xff" and encoded[position + 1 : position + 2] != b"\x90":
+        position += 2 + int.from_bytes(encoded[position + 2 : position + 4], "big")
+    return position

@@ -1,75 +1,120 @@
-"""Decoders of single grey codestreams, called directly: one codestream in, its samples out."""
+"""Decoders of single grey codestreams, called directly: one codestream in, its samples out.
+
+The decoder follows from the codestream itself. There is no second choice to fall back on: the
+alternatives wrap the same libraries.
+"""
 
 import io
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
-from jaxtyping import Integer, Shaped
+from jaxtyping import Integer
 
-from chexnet.radiograph.codestreams import Codestream
+from chexnet.radiograph.codestreams import BASELINE, EXTENDED, LOSSLESS, Codestream
+from chexnet.radiograph.errors import Unfit
 
-_SYNTAX_OF = {
-    0xC0: "1.2.840.10008.1.2.4.50",
-    0xC1: "1.2.840.10008.1.2.4.51",
-    0xC3: "1.2.840.10008.1.2.4.57",
-    0xF7: "1.2.840.10008.1.2.4.80",
+_GDCM_SYNTAX = {
+    (EXTENDED, 12): "1.2.840.10008.1.2.4.51",
+    **{(LOSSLESS, precision): "1.2.840.10008.1.2.4.57" for precision in range(2, 17)},
 }
-"""The transfer syntax under which GDCM decodes each process (T.81 table B.1)."""
+"""The transfer syntax under which GDCM decodes each process and precision (T.81 tables B.1, B.2)."""
+
+_GDCM_TIMEOUT_S = 120
+
+_DAMAGE = re.compile(rb"Corrupt JPEG data|Premature end")
+"""What libjpeg, inside of GDCM, prints when it fills in what is missing."""
+
+_DAMAGED = "damaged compressed Pixel Data; expected a complete image"
+
+
+def decode_jpeg(codestream: Codestream) -> Integer[np.ndarray, "rows columns"]:
+    """JPEG of 8 bits by libjpeg-turbo, deeper and lossless JPEG by GDCM.
+
+    Raises:
+        Unfit: the codestream is damaged, or of a process that DICOM has retired.
+    """
+    if codestream.process in (BASELINE, EXTENDED) and codestream.precision == 8:
+        return _decode_with_pillow(codestream)
+    kind = (codestream.process, codestream.precision)
+    if kind in _GDCM_SYNTAX:
+        return _decode_with_gdcm(codestream, _GDCM_SYNTAX[kind])
+    raise Unfit(
+        f"JPEG process SOF{codestream.process - BASELINE} of {codestream.precision} bits; "
+        "expected baseline, extended or lossless"
+    )
+
+
+def _decode_with_pillow(codestream: Codestream) -> Integer[np.ndarray, "rows columns"]:
+    from PIL.JpegImagePlugin import JpegImageFile
+
+    try:
+        return np.asarray(JpegImageFile(io.BytesIO(codestream.encoded)).convert("L"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise Unfit(_DAMAGED) from error
+
+
+def _decode_with_gdcm(codestream: Codestream, transfer_syntax: str) -> Integer[np.ndarray, "rows columns"]:
+    """In a child process; ``gdcm_worker`` says why."""
+    numbers = (str(n) for n in (codestream.rows, codestream.columns, codestream.precision))
+    command = [
+        sys.executable,
+        "-P",
+        str(Path(__file__).with_name("gdcm_worker.py")),
+        *numbers,
+        transfer_syntax,
+    ]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    try:
+        child = subprocess.run(
+            command,
+            input=codestream.encoded,
+            capture_output=True,
+            env=environment,
+            timeout=_GDCM_TIMEOUT_S,
+            check=True,
+        )
+    except subprocess.SubprocessError as error:
+        raise Unfit(_DAMAGED) from error
+    if _DAMAGE.search(child.stderr):
+        raise Unfit(_DAMAGED)
+    return _shaped(child.stdout, codestream)
+
+
+def decode_jpeg_ls(codestream: Codestream) -> Integer[np.ndarray, "rows columns"]:
+    """JPEG-LS by CharLS.
+
+    Raises:
+        Unfit: the codestream is damaged.
+    """
+    from jpeg_ls import decode_buffer  # type: ignore[import-untyped]
+
+    try:
+        buffer, _ = decode_buffer(codestream.encoded)
+    except (RuntimeError, ValueError) as error:
+        raise Unfit(_DAMAGED) from error
+    return _shaped(buffer, codestream)
+
+
+def decode_jpeg_2000(codestream: Codestream) -> Integer[np.ndarray, "rows columns"]:
+    """JPEG 2000 and High-Throughput JPEG 2000 by OpenJPEG.
+
+    Raises:
+        Unfit: the codestream is damaged.
+    """
+    from openjpeg.utils import decode
+
+    try:
+        return np.asarray(decode(codestream.encoded))
+    except (RuntimeError, ValueError) as error:
+        raise Unfit(_DAMAGED) from error
 
 
 def _shaped(buffer: bytes | bytearray, codestream: Codestream) -> Integer[np.ndarray, "rows columns"]:
     samples = np.frombuffer(buffer, np.uint8 if codestream.precision <= 8 else "<u2")
+    if samples.size != codestream.rows * codestream.columns:
+        raise Unfit(_DAMAGED)
     return samples.reshape(codestream.rows, codestream.columns)
-
-
-def pillow_jpeg(codestream: Codestream) -> Integer[np.ndarray, "rows columns"]:
-    """8-bit baseline, extended and progressive JPEG, by libjpeg-turbo."""
-    from PIL.JpegImagePlugin import JpegImageFile
-
-    if codestream.precision != 8:
-        raise ValueError(f"{codestream.precision} bits; expected 8")
-    return np.asarray(JpegImageFile(io.BytesIO(codestream.encoded)).convert("L"))
-
-
-def gdcm_jpeg(codestream: Codestream) -> Integer[np.ndarray, "rows columns"]:
-    """JPEG of 8 to 16 bits, lossless JPEG and JPEG-LS, by GDCM."""
-    import gdcm
-
-    if codestream.process not in _SYNTAX_OF:
-        raise ValueError("no sequential Huffman or JPEG-LS process")
-
-    fragment = gdcm.Fragment()
-    fragment.SetByteStringValue(codestream.encoded)
-    fragments = gdcm.SequenceOfFragments.New()
-    fragments.AddFragment(fragment)
-    element = gdcm.DataElement(gdcm.Tag(0x7FE0, 0x0010))
-    element.SetValue(fragments.__ref__())
-    image = gdcm.Image()
-    image.SetNumberOfDimensions(2)
-    image.SetDimensions((codestream.columns, codestream.rows, 1))
-    image.SetDataElement(element)
-    image.SetPhotometricInterpretation(
-        gdcm.PhotometricInterpretation(gdcm.PhotometricInterpretation.MONOCHROME2)
-    )
-    image.SetTransferSyntax(
-        gdcm.TransferSyntax(gdcm.TransferSyntax.GetTSType(_SYNTAX_OF[codestream.process]))
-    )
-    bits = codestream.precision
-    image.SetPixelFormat(gdcm.PixelFormat(1, 8 if bits <= 8 else 16, bits, bits - 1, 0))
-    # GDCM returns its char* as str.
-    return _shaped(image.GetBuffer().encode("utf-8", "surrogateescape"), codestream)
-
-
-def charls(codestream: Codestream) -> Integer[np.ndarray, "rows columns"]:
-    """JPEG-LS, by CharLS."""
-    from jpeg_ls import decode_buffer  # type: ignore[import-untyped]
-
-    buffer, _ = decode_buffer(codestream.encoded)
-    return _shaped(buffer, codestream)
-
-
-def openjpeg(codestream: Codestream) -> Integer[np.ndarray, "rows columns"]:
-    """JPEG 2000 and High-Throughput JPEG 2000, by OpenJPEG."""
-    from openjpeg.utils import decode
-
-    samples: Shaped[np.ndarray, "rows columns"] = decode(codestream.encoded)
-    return samples

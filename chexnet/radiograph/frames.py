@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int64, Integer
+from jaxtyping import Integer, UInt16
 
 from chexnet.radiograph.codestreams import Codestream, jpeg_2000_codestream, jpeg_codestream
-from chexnet.radiograph.decoders import charls, gdcm_jpeg, openjpeg, pillow_jpeg
+from chexnet.radiograph.decoders import decode_jpeg, decode_jpeg_2000, decode_jpeg_ls
 from chexnet.radiograph.errors import Unfit
 
 IMPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2"
@@ -48,39 +48,36 @@ class PixelHeader:
         return self.rows * self.columns * self.cell_bytes
 
 
-Cells = Integer[np.ndarray, "rows columns"]
-Decoder = Callable[[Codestream], Cells]
-
-
 @dataclass(frozen=True)
 class _Coding:
-    """How a transfer syntax compresses: who reads its header, who decodes it (first to last)."""
+    """How a transfer syntax compresses: who reads the codestream's header, and who decodes it."""
 
     describe: Callable[[bytes], Codestream]
-    decoders: tuple[Decoder, ...]
+    decode: Callable[[Codestream], Integer[np.ndarray, "rows columns"]]
     lossy: bool = False
 
 
 _CODINGS = {
-    _JPEG + "50": _Coding(jpeg_codestream, (pillow_jpeg, gdcm_jpeg), lossy=True),
-    _JPEG + "51": _Coding(jpeg_codestream, (pillow_jpeg, gdcm_jpeg), lossy=True),
-    _JPEG + "57": _Coding(jpeg_codestream, (gdcm_jpeg,)),
-    _JPEG + "70": _Coding(jpeg_codestream, (gdcm_jpeg,)),
-    _JPEG + "80": _Coding(jpeg_codestream, (charls, gdcm_jpeg)),
-    _JPEG + "81": _Coding(jpeg_codestream, (charls, gdcm_jpeg), lossy=True),
-    _JPEG + "90": _Coding(jpeg_2000_codestream, (openjpeg,)),
-    _JPEG + "91": _Coding(jpeg_2000_codestream, (openjpeg,), lossy=True),
-    _JPEG + "201": _Coding(jpeg_2000_codestream, (openjpeg,)),
-    _JPEG + "202": _Coding(jpeg_2000_codestream, (openjpeg,)),
-    _JPEG + "203": _Coding(jpeg_2000_codestream, (openjpeg,), lossy=True),
+    _JPEG + "50": _Coding(jpeg_codestream, decode_jpeg, lossy=True),
+    _JPEG + "51": _Coding(jpeg_codestream, decode_jpeg, lossy=True),
+    _JPEG + "57": _Coding(jpeg_codestream, decode_jpeg),
+    _JPEG + "70": _Coding(jpeg_codestream, decode_jpeg),
+    _JPEG + "80": _Coding(jpeg_codestream, decode_jpeg_ls),
+    _JPEG + "81": _Coding(jpeg_codestream, decode_jpeg_ls, lossy=True),
+    _JPEG + "90": _Coding(jpeg_2000_codestream, decode_jpeg_2000),
+    _JPEG + "91": _Coding(jpeg_2000_codestream, decode_jpeg_2000, lossy=True),
+    _JPEG + "201": _Coding(jpeg_2000_codestream, decode_jpeg_2000),
+    _JPEG + "202": _Coding(jpeg_2000_codestream, decode_jpeg_2000),
+    _JPEG + "203": _Coding(jpeg_2000_codestream, decode_jpeg_2000, lossy=True),
 }
+"""Transfer syntaxes that compress (PS3.5 A.4)."""
 
 TRANSFER_SYNTAXES = NATIVE | {RLE} | _CODINGS.keys()
 
 
 def native_patterns(
     pixel_data: bytes, header: PixelHeader, *, little_endian: bool, vr: str | None, notes: list[str]
-) -> Int64[np.ndarray, "rows columns"]:
+) -> UInt16[np.ndarray, "rows columns"]:
     """Uncompressed pixel cells as bit patterns (PS3.5 8.1.1, 8.2, annex D).
 
     Raises:
@@ -103,7 +100,7 @@ def native_patterns(
 
 def encapsulated_patterns(
     pixel_data: bytes, header: PixelHeader, transfer_syntax: str
-) -> Int64[np.ndarray, "rows columns"]:
+) -> UInt16[np.ndarray, "rows columns"]:
     """A compressed frame as bit patterns (PS3.5 A.4).
 
     Raises:
@@ -111,13 +108,15 @@ def encapsulated_patterns(
     """
     frame = _frame(pixel_data)
     if len(frame) > 2 * header.frame_bytes + 4096:
-        raise Unfit(f"a compressed frame of {len(frame)} bytes for a picture of {header.frame_bytes}")
+        raise Unfit(
+            f"a compressed frame of {len(frame)} bytes; expected fewer than twice {header.frame_bytes}"
+        )
     if transfer_syntax == RLE:
         return _stored_bits(_rle_cells(frame, header), header)
     coding = _CODINGS[transfer_syntax]
     codestream = coding.describe(frame)
     _check(codestream, header)
-    cells = _decode(coding, codestream)
+    cells = coding.decode(codestream)
     return _samples_to_patterns(cells, codestream.precision, header, lossy=coding.lossy)
 
 
@@ -135,11 +134,11 @@ def _items(pixel_data: bytes) -> Iterator[bytes]:
         if pixel_data[position : position + 4] == b"\xfe\xff\xdd\xe0":
             return
         if pixel_data[position : position + 4] != b"\xfe\xff\x00\xe0":
-            raise Unfit("damaged fragments of Pixel Data")
+            raise Unfit("damaged fragments of Pixel Data; expected items (FFFE,E000)")
         length = int.from_bytes(pixel_data[position + 4 : position + 8], "little")
         start, position = position + 8, position + 8 + length
         if position > len(pixel_data):
-            raise Unfit("truncated fragments of Pixel Data")
+            raise Unfit("truncated fragments of Pixel Data; expected complete items")
         yield pixel_data[start:position]
 
 
@@ -154,62 +153,59 @@ def _check(codestream: Codestream, header: PixelHeader) -> None:
         raise Unfit(f"a codestream of {codestream.precision} bits; expected 2 to 16")
 
 
-def _decode(coding: _Coding, codestream: Codestream) -> Cells:
-    """The samples, from the first decoder that can."""
-    failures = []
-    for decoder in coding.decoders:
-        try:
-            cells = decoder(codestream)
-        except (ValueError, RuntimeError, OSError, SyntaxError) as error:
-            failures.append(f"{decoder.__name__}: {error}")
-            continue
-        if cells.shape == (codestream.rows, codestream.columns):
-            return cells
-        failures.append(f"{decoder.__name__}: {cells.shape[0]} rows")
-    raise Unfit(f"damaged compressed Pixel Data ({'; '.join(failures)})")
-
-
 def _samples_to_patterns(
-    cells: Cells, precision: int, header: PixelHeader, *, lossy: bool
-) -> Int64[np.ndarray, "rows columns"]:
+    samples: Integer[np.ndarray, "rows columns"], precision: int, header: PixelHeader, *, lossy: bool
+) -> UInt16[np.ndarray, "rows columns"]:
     """Decoded samples of `precision` bits as patterns of Bits Stored bits."""
-    patterns = cells.astype(np.int64) & (2**precision - 1)
-    if header.signed or precision > header.bits_stored:
-        if not lossy and precision > header.bits_stored:
-            return _stored_bits(patterns, header)
-        if header.signed:
-            patterns -= (patterns >> (precision - 1)) << precision
-        half = 2 ** (header.bits_stored - 1)
-        low, high = (-half, half - 1) if header.signed else (0, 2 * half - 1)
-        # Overshoot of a lossy codec must saturate; dropping its high bits would turn white to black.
-        patterns = np.clip(patterns, low, high) & (2**header.bits_stored - 1)
-    return np.asarray(patterns)
+    cells = samples.astype(np.uint16) & np.uint16(2**precision - 1)
+    if precision <= header.bits_stored and not header.signed:
+        return cells
+    if precision > header.bits_stored and not lossy:
+        return _stored_bits(cells, header)
+    return _saturated(cells, precision, header)
+
+
+def _saturated(
+    cells: UInt16[np.ndarray, "rows columns"], precision: int, header: PixelHeader
+) -> UInt16[np.ndarray, "rows columns"]:
+    """The same values in Bits Stored bits.
+
+    Overshoot of a lossy codec must saturate: dropping its high bits would turn white into black.
+    """
+    values = cells.astype(np.int32)
+    low, high = 0, 2**header.bits_stored - 1
+    if header.signed:
+        values = np.where(values >> (precision - 1), values - 2**precision, values)
+        low, high = -(2 ** (header.bits_stored - 1)), 2 ** (header.bits_stored - 1) - 1
+    return (np.clip(values, low, high) & (2**header.bits_stored - 1)).astype(np.uint16)
 
 
 def _stored_bits(
     cells: Integer[np.ndarray, "rows columns"], header: PixelHeader
-) -> Int64[np.ndarray, "rows columns"]:
+) -> UInt16[np.ndarray, "rows columns"]:
     """Only the stored bits of each cell: the others may hold overlays or garbage (PS3.5 8.1.1)."""
     shift = header.high_bit + 1 - header.bits_stored
-    return np.asarray((cells.astype(np.int64) >> shift) & (2**header.bits_stored - 1))
+    return ((cells >> shift) & (2**header.bits_stored - 1)).astype(np.uint16)
 
 
 def _rle_cells(frame: bytes, header: PixelHeader) -> Integer[np.ndarray, "rows columns"]:
     """RLE Lossless: one byte plane for each segment, the most significant first (PS3.5 annex G)."""
     if len(frame) < 64:
-        raise Unfit("an RLE frame without its header of 64 bytes")
+        raise Unfit(f"an RLE frame of {len(frame)} bytes; expected a header of 64")
     count, *offsets = struct.unpack_from("<16I", frame)
     if count != header.cell_bytes:
         raise Unfit(f"{count} RLE segments; expected {header.cell_bytes}")
     bounds = [*offsets[:count], len(frame)]
     if bounds != sorted(bounds) or bounds[0] < 64:
-        raise Unfit("damaged RLE segment offsets")
+        raise Unfit("damaged RLE segment offsets; expected them in order")
     size = header.rows * header.columns
     planes = [_unpack_bits(frame[a:b], size) for a, b in itertools.pairwise(bounds)]
-    cells = np.zeros(size, np.int64)
-    for plane in planes:
-        cells = (cells << 8) | np.frombuffer(plane, np.uint8)
-    return cells.reshape(header.rows, header.columns)
+    # Interleaved, the planes are the cells in big-endian order.
+    interleaved = np.stack([np.frombuffer(plane, np.uint8) for plane in planes], axis=-1)
+    return interleaved.view(f">u{header.cell_bytes}").reshape(header.rows, header.columns)
+
+
+_SHORT_SEGMENT = "a truncated RLE segment; expected one byte for each pixel"
 
 
 def _unpack_bits(segment: bytes, size: int) -> bytes:
@@ -218,12 +214,12 @@ def _unpack_bits(segment: bytes, size: int) -> bytes:
     position = 0
     while len(decoded) < size:
         if position + 1 >= len(segment):
-            raise Unfit("a truncated RLE segment")
+            raise Unfit(_SHORT_SEGMENT)
         control = segment[position]
         if control < 128:
             literal = segment[position + 1 : position + 2 + control]
             if len(literal) != control + 1:
-                raise Unfit("a truncated RLE segment")
+                raise Unfit(_SHORT_SEGMENT)
             decoded += literal
             position += 2 + control
         elif control > 128:
@@ -232,5 +228,5 @@ def _unpack_bits(segment: bytes, size: int) -> bytes:
         else:
             position += 1
     if len(decoded) != size:
-        raise Unfit("an RLE segment that is longer than the picture")
+        raise Unfit("an RLE segment that is longer than the picture; expected the same length")
     return bytes(decoded)

@@ -30,6 +30,8 @@ _LS_MARKER = re.compile(rb"\xff+([\x80-\xcf\xd8-\xfe])")
 MAX_SCANS = 100
 """Real progressive files have about ten; thousands would keep the decoder busy for hours."""
 
+_TRUNCATED = "a truncated or damaged JPEG; expected segments up to the end-of-image marker"
+
 _ORIENTATION = 0x0112
 
 
@@ -81,12 +83,12 @@ def segments(data: bytes) -> Iterator[Segment]:
         Unfit: the data ends before EOI, or a marker is missing.
     """
     if data[:2] != b"\xff\xd8":
-        raise Unfit("no start-of-image marker")
+        raise Unfit("no JPEG codestream; expected one that starts with its marker")
     position, in_scan = 2, _MARKER
     while True:
         found = _MARKER.match(data, position)
         if found is None:
-            raise Unfit("a truncated or damaged JPEG")
+            raise Unfit(_TRUNCATED)
         marker, start = found.group(1)[0], found.end()
         if marker == EOI:
             yield Segment(EOI, b"", b"\xff\xd9")
@@ -94,14 +96,14 @@ def segments(data: bytes) -> Iterator[Segment]:
         length = int.from_bytes(data[start : start + 2], "big")
         end = start + length
         if length < 2 or end > len(data):
-            raise Unfit("a truncated or damaged JPEG")
+            raise Unfit(_TRUNCATED)
         content = data[start + 2 : end]
         if marker == LS_FRAME:
             in_scan = _LS_MARKER
         if marker == SOS:
             following = in_scan.search(data, end)
             if following is None:
-                raise Unfit("a truncated JPEG")
+                raise Unfit(_TRUNCATED)
             end = following.start()
         yield Segment(marker, content, b"\xff" + bytes([marker]) + data[start:end])
         position = end
@@ -115,7 +117,7 @@ def frame_header(segments: list[Segment]) -> FrameHeader:
     """
     headers = [s for s in segments if s.marker in _FRAME_HEADERS]
     if len(headers) != 1 or len(headers[0].content) < 6:
-        raise Unfit(f"{len(headers)} frame headers in the JPEG")
+        raise Unfit(f"{len(headers)} frame headers in the JPEG; expected one")
     content = headers[0].content
     height, width = (int.from_bytes(content[i : i + 2], "big") for i in (1, 3))
     return FrameHeader(headers[0].marker, content[0], width, height, content[5])
