@@ -4,7 +4,7 @@ import math
 from typing import TypedDict
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import UInt16
 
 from chexnet.radiograph.elements import Elements, label
 from chexnet.radiograph.errors import Unfit
@@ -27,6 +27,18 @@ _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
 _DAYS_IN = {"D": 1.0, "W": 7.0, "M": 365.25 / 12, "Y": 365.25}
 
+_VIEW_OF_CODE = {
+    "272479007": "PA",
+    "R-40888": "PA",
+    "399348003": "AP",
+    "R-10206": "AP",
+    "399173006": "LL",
+    "R-10236": "LL",
+    "399198007": "RL",
+    "R-10232": "RL",
+}
+"""Views of the chest in SNOMED CT, and in the older SNOMED-RT codes for the same (PS3.16 CID 4010)."""
+
 _KEYWORDS = (
     "SpecificCharacterSet",
     "SOPClassUID",
@@ -40,8 +52,10 @@ _KEYWORDS = (
     "BodyPartExamined",
     "ImagerPixelSpacing",
     "ViewPosition",
+    "ViewCodeSequence",
     "StudyInstanceUID",
     "SeriesInstanceUID",
+    "SamplesPerPixel",
     "PhotometricInterpretation",
     "NumberOfFrames",
     "Rows",
@@ -116,9 +130,12 @@ def _check_kind(elements: Elements, notes: list[str]) -> None:
             f'{label("PhotometricInterpretation")} is "{photometric or ""}"; '
             'expected "MONOCHROME1" or "MONOCHROME2"'
         )
-    frames = elements.string("NumberOfFrames")
-    if frames not in (None, "1"):
-        raise Unfit(f'{label("NumberOfFrames")} is "{frames}"; expected 1')
+    samples = elements.integer("SamplesPerPixel")
+    if samples not in (None, 1):
+        raise Unfit(f"{label('SamplesPerPixel')} is {samples}; expected 1")
+    frames = elements.numbers("NumberOfFrames")
+    if frames and frames[0] != 1:
+        raise Unfit(f"{label('NumberOfFrames')} is {frames[0]:g}; expected 1")
     if elements.string("PresentationIntentType") == "FOR PROCESSING":
         notes.append(
             f"{label('PresentationIntentType')} is FOR PROCESSING: grey values not meant for display"
@@ -131,10 +148,10 @@ def _pixel_header(elements: Elements, notes: list[str]) -> PixelHeader:
     if problem := size_problem(columns, rows):
         raise Unfit(problem)
     allocated, stored = _required(elements, "BitsAllocated"), _required(elements, "BitsStored")
-    if allocated not in (8, 16, 32):
+    if allocated not in (8, 16):
         raise Unfit(f"{label('BitsAllocated')} is {allocated}; expected 8 or 16")
-    if not 1 <= stored <= min(allocated, 16):
-        raise Unfit(f"{label('BitsStored')} is {stored}; expected 1 to {min(allocated, 16)}")
+    if not 1 <= stored <= allocated:
+        raise Unfit(f"{label('BitsStored')} is {stored}; expected 1 to {allocated}")
     high_bit = elements.integer("HighBit")
     if high_bit is None or not stored - 1 <= high_bit < allocated:
         notes.append(f"{label('HighBit')} is {high_bit}; {stored - 1} was assumed")
@@ -154,7 +171,7 @@ def _required(elements: Elements, keyword: str) -> int:
 
 def _patterns(
     elements: Elements, header: PixelHeader, transfer_syntax: str, notes: list[str]
-) -> Int64[np.ndarray, "rows columns"]:
+) -> UInt16[np.ndarray, "rows columns"]:
     encoded = elements.encoded("PixelData") or b""
     length = elements.declared_length("PixelData")
     if length is not None and length != len(encoded):
@@ -299,7 +316,7 @@ def _described(elements: Elements) -> _Description:
     sex = (elements.string("PatientSex") or "").upper()
     return {
         "body_part": elements.string("BodyPartExamined"),
-        "view_position": elements.string("ViewPosition"),
+        "view_position": _view_position(elements),
         "patient_id": elements.string("PatientID"),
         "patient_sex": sex if sex in ("M", "F", "O") else None,
         "patient_age_years": _age_years(elements.string("PatientAge")),
@@ -311,6 +328,15 @@ def _described(elements: Elements) -> _Description:
         "sop_class_uid": elements.string("SOPClassUID"),
         "burned_in_annotation": {"YES": True, "NO": False}.get(elements.string("BurnedInAnnotation") or ""),
     }
+
+
+def _view_position(elements: Elements) -> str | None:
+    """(0018,5101) View Position, or else (0054,0220) View Code Sequence (PS3.3 C.8.11.5)."""
+    position = elements.string("ViewPosition")
+    if position is not None:
+        return position.upper()
+    codes = (item.string("CodeValue") or "" for item in _items(elements, "ViewCodeSequence"))
+    return next((_VIEW_OF_CODE[code] for code in codes if code in _VIEW_OF_CODE), None)
 
 
 def _age_years(age: str | None) -> float | None:

@@ -62,7 +62,7 @@ class Elements:
 
     def _raw(self, keyword: str) -> RawDataElement | None:
         tag = tag_of(keyword)
-        element = self.dataset.get_item(tag) if tag in self.dataset else None
+        element = self.dataset.get_item(tag, keep_deferred=True)
         return element if isinstance(element, RawDataElement) else None
 
     def strings(self, keyword: str) -> tuple[str, ...]:

@@ -5,11 +5,12 @@ precision, and the picture is one look-up in that table.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int64
+from jaxtyping import Bool, Float32, Float64, Int64, Shaped, UInt16
 
 Values = Float64[np.ndarray, " values"]
 
@@ -113,7 +114,7 @@ class GreyScale:
 
 
 def grey_of(
-    patterns: Int64[np.ndarray, "height width"], scale: GreyScale, window: int, notes: list[str]
+    patterns: UInt16[np.ndarray, "height width"], scale: GreyScale, window: int, notes: list[str]
 ) -> Float32[np.ndarray, "height width"]:
     """The picture, 0 = black to 1 = white, from its bit patterns.
 
@@ -123,10 +124,20 @@ def grey_of(
         window: which of `scale.voi` to apply.
         notes: what had to be assumed is appended here.
     """
-    present = np.bincount(patterns.ravel(), minlength=2**scale.bits_stored) > 0
+    present = np.zeros(2**scale.bits_stored, bool)
+    for rows in _blocks(patterns):
+        present[patterns[rows]] = True
     table = grey_table(scale, present, window, notes)
-    picture: Float32[np.ndarray, "height width"] = table[patterns]
+    picture = np.empty(patterns.shape, np.float32)
+    for rows in _blocks(patterns):
+        picture[rows] = table[patterns[rows]]
     return picture
+
+
+def _blocks(picture: Shaped[np.ndarray, "height width"], rows: int = 64) -> Iterator[slice]:
+    """Slices of a few rows each: NumPy widens every index to eight bytes, too much for a whole picture."""
+    for start in range(0, len(picture), rows):
+        yield slice(start, start + rows)
 
 
 def grey_table(
@@ -159,7 +170,7 @@ def _shown(
         shown = scale.voi[window].shown(values)
         if _differ(shown[present]) or not _differ(values[present]):
             return shown
-        notes.append("the window shows every pixel alike; the full range was taken")
+        notes.append("the window shows every pixel alike; it was ignored")
     return _full_range(scale, values, present, notes)
 
 
@@ -174,7 +185,8 @@ def _full_range(
     if scale.bits_stored <= 8 and scale.modality_lut is None:
         present = np.ones_like(present)
     if not _differ(values[present]):
-        notes.append("all pixels are alike")
+        notes.append("no window, and all pixels are alike; shown as mid-grey")
         return np.full(len(values), 0.5)
     low, high = values[present].min(), values[present].max()
+    notes.append(f"no window; values from {low:g} to {high:g} were shown")
     return np.asarray(np.clip((values - low) / (high - low), 0, 1))

@@ -49,6 +49,11 @@ _UNPACK = {
 }
 """Pillow's mode and raw mode for each colour type and depth, chosen to give samples as stored."""
 
+_CHANNELS = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGB_ALPHA: 4}
+
+_ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
+"""First row and column, and steps, of each pass."""
+
 _LUMA = np.array([0.299, 0.587, 0.114])
 """Rec. 601 luma of red, green and blue, as in JPEG and Pillow."""
 
@@ -84,7 +89,7 @@ def read_png(data: bytes, name: str) -> Radiograph:
     notes: list[str] = []
     try:
         pixels = _grey(png, notes)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, zlib.error) as error:
         raise Unfit("damaged image data in the PNG; expected a complete image") from error
     pixels.flags.writeable = False
     return Radiograph(pixels, name, "PNG", notes=tuple(notes))
@@ -212,9 +217,35 @@ def _unpack(png: _Png, mode: str = "", raw_mode: str = "") -> "Image":
 
     if not mode:
         mode, raw_mode = _UNPACK[png.colour, png.depth]
-    return Image.frombytes(
-        mode, (png.width, png.height), png.image_data, "zip", raw_mode, int(png.interlaced)
+    size = (png.width, png.height)
+    image = Image.frombytes(mode, size, png.image_data, "zip", raw_mode, int(png.interlaced))
+    # Where the stream ends with whole rows missing, Pillow leaves them zero and does not complain.
+    last_row = image.crop((0, png.height - 1, png.width, png.height))
+    if png.interlaced or not any(last_row.tobytes()):
+        _check_length(png)
+    return image
+
+
+def _check_length(png: _Png) -> None:
+    """Inflate, which costs as much as all the rest, to see whether no row is missing."""
+    expected = sum(
+        rows * (1 + (columns * _CHANNELS[png.colour] * png.depth + 7) // 8)
+        for rows, columns in _passes(png)
+        if columns
     )
+    inflated = zlib.decompressobj().decompress(png.image_data, expected)
+    if len(inflated) != expected:
+        raise ValueError("rows of image data are missing")
+
+
+def _passes(png: _Png) -> list[tuple[int, int]]:
+    """Rows and columns of the image, or of the seven that interlace it ("Pass extraction")."""
+    if not png.interlaced:
+        return [(png.height, png.width)]
+    return [
+        (-(-(png.height - row) // row_step), -(-(png.width - column) // column_step))
+        for row, column, row_step, column_step in _ADAM7
+    ]
 
 
 def _white(samples: Num[np.ndarray, "..."], png: _Png, notes: list[str]) -> float:

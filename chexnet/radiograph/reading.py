@@ -122,16 +122,18 @@ def _content(path: str, name: str) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except (OSError, ValueError) as error:
         raise UnreadableImage(name, f"{_why(error)}; {_EXPECTED}") from error
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise UnreadableImage(name, f"{_kind(status.st_mode)}; {_EXPECTED}")
         if status.st_size > MAX_FILE_BYTES:
             raise UnreadableImage(name, f"{status.st_size} bytes; expected at most {MAX_FILE_BYTES}")
-        try:
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
             return file.read(MAX_FILE_BYTES + 1)
-        except OSError as error:
-            raise UnreadableImage(name, f"{_why(error)}; {_EXPECTED}") from error
+    except OSError as error:
+        raise UnreadableImage(name, f"{_why(error)}; {_EXPECTED}") from error
+    finally:
+        os.close(descriptor)
 
 
 def _why(error: OSError | ValueError) -> str:
