@@ -1,0 +1,124 @@
+"""Truncated and damaged files: an error or the same picture, never half of one, never a crash."""
+
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from films import LOSSLESS, NATIVE, codestream, data_set, dicom, encapsulated, film, jpeg, png
+from png_files import write_png
+from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLosslessSV1, JPEGLSLossless, RLELossless
+
+from chexnet.radiograph import UnreadableImage, gdcm_worker, network_input, read_radiograph
+
+FILMS = {
+    "png": png(film(bits=8)),
+    "png 16": write_png(film(bits=16)[..., None], 16, 0, parts=4),
+    "png interlaced": write_png(film(bits=8)[..., None], 8, 0, interlaced=True),
+    "jpeg": jpeg(film(bits=8)),
+    "jpeg progressive": jpeg(film(bits=8), progressive=True),
+    "dicom JPEGBaseline8Bit": dicom(film(bits=8), JPEGBaseline8Bit, bits_stored=8),
+    **{f"dicom {syntax.keyword}": dicom(film(), syntax) for syntax in NATIVE + LOSSLESS},
+}
+SLOW = {f"dicom {syntax.keyword}" for syntax in LOSSLESS[:2]}
+"""Decoded in a process of their own: a tenth of a second each."""
+
+
+def read_or_refuse(data: bytes) -> np.ndarray | None:
+    try:
+        radiograph = read_radiograph(data)
+    except UnreadableImage as refusal:
+        assert "\n" not in str(refusal)
+        assert "expected" in refusal.reason
+        return None
+    assert np.isfinite(network_input(radiograph)).all()
+    return radiograph.pixels
+
+
+@pytest.mark.parametrize("what", sorted(FILMS))
+def test_a_file_cut_at_every_tenth_is_refused(what):
+    data = FILMS[what]
+    assert read_or_refuse(data) is not None
+    for tenth in range(10):
+        assert read_or_refuse(data[: len(data) * tenth // 10]) is None
+
+
+@pytest.mark.parametrize("what", sorted(FILMS))
+def test_a_file_without_its_last_bytes_is_refused_or_the_same(what):
+    data = FILMS[what]
+    whole = read_or_refuse(data)
+    for missing in (1, 2, 3, 5, 9, 14):
+        pixels = read_or_refuse(data[:-missing])
+        assert pixels is None or np.array_equal(pixels, whole)
+
+
+@pytest.mark.parametrize("syntax", [JPEGBaseline8Bit, JPEGLSLossless, JPEG2000Lossless, RLELossless])
+def test_a_frame_cut_short_inside_of_a_complete_file_is_refused(syntax):
+    bits = 8 if syntax == JPEGBaseline8Bit else 12
+    dataset = data_set(film(bits=bits), bits_stored=bits)
+    frame = codestream(dataset, syntax)
+    for tenth in range(1, 10):
+        data = encapsulated(dataset, syntax, frame[: len(frame) * tenth // 10])
+        assert read_or_refuse(data) is None
+
+
+@pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEG2000Lossless, JPEGLosslessSV1])
+def test_a_frame_that_was_cut_and_closed_again_is_refused(syntax):
+    """As left by a tool that repairs the end marker and not the picture."""
+    data = dicom(film(), syntax)
+    end = data.rindex(b"\xff\xd9")
+    start = data.index(b"\xff\x4f" if syntax == JPEG2000Lossless else b"\xff\xd8", 132)
+    for tenth in range(3, 10):
+        cut = start + (end - start) * tenth // 10
+        # The item keeps its length: the picture ends early, and padding follows.
+        damaged = data[:cut] + b"\xff\xd9" + bytes(end - cut) + data[end + 2 :]
+        assert read_or_refuse(damaged) is None
+
+
+@pytest.mark.parametrize("what", sorted(FILMS))
+def test_damaged_bytes_give_an_error_or_a_picture_of_sane_numbers(what):
+    data = FILMS[what]
+    rng = random.Random(what)
+    for _ in range(12 if what in SLOW else 80):
+        damaged = bytearray(data)
+        for _ in range(rng.choice((1, 1, 2, 6))):
+            damaged[rng.randrange(len(data))] = rng.randrange(256)
+        pixels = read_or_refuse(bytes(damaged))
+        if pixels is not None:
+            assert min(pixels.shape) >= 32
+
+
+@pytest.mark.parametrize("what", sorted(FILMS))
+def test_damaged_headers_give_an_error_or_a_picture_of_sane_numbers(what):
+    data = FILMS[what]
+    rng = random.Random(what)
+    header = max(data.find(b"\xe0\x7f\x10\x00"), 200)
+    for _ in range(12 if what in SLOW else 80):
+        damaged = bytearray(data)
+        damaged[rng.randrange(min(header, len(data)))] = rng.choice((0, 255, rng.randrange(256)))
+        read_or_refuse(bytes(damaged))
+
+
+def test_damage_that_ends_the_gdcm_process_does_not_end_ours(tmp_path):
+    """A table of an unknown kind makes GDCM call std::terminate; here it is a refusal, and silent."""
+    data = dicom(film(bits=8), JPEGLosslessSV1, bits_stored=8)
+    frame = data.index(b"\xff\xd8\xff\xc3")
+    table = data.index(b"\xff\xc4", frame)
+    damaged = data[:table] + b"\xff\x01" + data[table + 2 :]
+
+    worker = [sys.executable, "-P", gdcm_worker.__file__, "64", "48", "8", JPEGLosslessSV1]
+    by_itself = subprocess.run(worker, input=damaged[frame:], capture_output=True, check=False)
+    assert by_itself.returncode < 0, "GDCM has become robust; is the worker still needed?"
+
+    path = tmp_path / "film.dcm"
+    path.write_bytes(damaged)
+    script = "import sys; from chexnet.radiograph import read_radiograph; read_radiograph(sys.argv[1])"
+    command = [sys.executable, "-c", script, path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith(
+        "film.dcm: damaged compressed Pixel Data; expected a complete image"
+    )
+    assert "terminate" not in done.stderr

@@ -1,0 +1,132 @@
+"""What a DICOM file says of its picture and its patient."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from films import data_set, film, png, written
+from hypothesis import given
+from hypothesis import strategies as st
+from pydicom import Dataset
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from chexnet.radiograph import Radiograph, read_radiograph
+
+# Of the encoder, which is asked to write broken elements.
+pytestmark = pytest.mark.filterwarnings("ignore:.*alue.*:UserWarning:pydicom")
+
+DESCRIBED = {
+    "Modality": "CR",
+    "BodyPartExamined": "CHEST",
+    "ViewPosition": "PA",
+    "PatientID": "13",
+    "PatientSex": "F",
+    "PatientAge": "060Y",
+    "PixelSpacing": [0.143, 0.168],
+    "AccessionNumber": "A-77",
+    "StudyInstanceUID": "1.2.3",
+    "SeriesInstanceUID": "1.2.3.4",
+    "SOPInstanceUID": "1.2.3.4.5",
+    "BurnedInAnnotation": "NO",
+}
+
+
+def read(syntax: str = ExplicitVRLittleEndian, **elements) -> Radiograph:
+    return read_radiograph(written(data_set(film(), **elements), syntax))
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian])
+def test_the_file_is_quoted_in_every_encoding(syntax):
+    radiograph = read(syntax, **DESCRIBED)
+    assert radiograph.modality == "CR"
+    assert radiograph.body_part == "CHEST"
+    assert radiograph.view_position == "PA"
+    assert radiograph.patient_id == "13"
+    assert radiograph.patient_sex == "F"
+    assert radiograph.patient_age_years == 60
+    assert radiograph.pixel_spacing_mm == (0.143, 0.168)
+    assert radiograph.accession_number == "A-77"
+    assert radiograph.study_instance_uid == "1.2.3"
+    assert radiograph.series_instance_uid == "1.2.3.4"
+    assert radiograph.sop_instance_uid == "1.2.3.4.5"
+    assert radiograph.sop_class_uid == "1.2.840.10008.5.1.4.1.1.1.1"
+    assert radiograph.burned_in_annotation is False
+
+
+def test_what_the_file_does_not_say_is_none():
+    radiograph = read_radiograph(png(film(bits=8)))
+    optional = [f.name for f in dataclasses.fields(Radiograph) if f.default is None]
+    assert len(optional) == 13
+    assert {name: getattr(radiograph, name) for name in optional} == dict.fromkeys(optional)
+
+
+@pytest.mark.parametrize(
+    ("age", "years"),
+    [
+        ("045Y", 45),
+        ("006M", 0.5),
+        ("052W", 364 / 365.25),
+        ("003D", 3 / 365.25),
+        ("000D", 0),
+        *[(wrong, None) for wrong in ("45", "Y", "-5Y", "4.5Y", "045X", "", "²Y")],
+    ],
+)
+def test_an_age_is_counted_in_years(age, years):
+    assert read(PatientAge=age).patient_age_years == (None if years is None else pytest.approx(years))
+
+
+@pytest.mark.parametrize(("sex", "read_as"), [("M", "M"), ("f", "F"), ("O", "O"), ("", None), ("X", None)])
+def test_a_sex_outside_of_the_standard_is_none(sex, read_as):
+    assert read(PatientSex=sex).patient_sex == read_as
+
+
+@pytest.mark.parametrize(
+    ("elements", "spacing"),
+    [
+        ({"ImagerPixelSpacing": [0.2, 0.1]}, (0.2, 0.1)),
+        ({"ImagerPixelSpacing": [0.2, 0.1], "PixelSpacing": [0.19, 0.09]}, (0.19, 0.09)),
+        ({"PixelSpacing": [0, 0.1]}, None),
+        ({"PixelSpacing": [0.1]}, None),
+    ],
+)
+def test_the_spacing_is_of_rows_and_columns(elements, spacing):
+    assert read(**elements).pixel_spacing_mm == spacing
+
+
+@pytest.mark.parametrize(
+    ("code", "view"),
+    [("272479007", "PA"), ("R-10206", "AP"), ("399173006", "LL"), ("399198007", "RL"), ("30730003", None)],
+)
+def test_the_view_code_speaks_where_the_view_position_is_missing(code, view):
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code, "SCT", "view"
+    assert read(ViewCodeSequence=[item]).view_position == view
+    assert read(ViewCodeSequence=[item], ViewPosition="ap").view_position == "AP"
+
+
+@pytest.mark.parametrize(("answer", "burned_in"), [("YES", True), ("NO", False), ("", None)])
+def test_burned_in_annotation_is_yes_no_or_unknown(answer, burned_in):
+    assert read(BurnedInAnnotation=answer).burned_in_annotation is burned_in
+
+
+@pytest.mark.parametrize(
+    ("character_set", "patient_id"),
+    [("ISO_IR 192", "Ω-13 患者"), ("ISO_IR 100", "Müller"), ("ISO_IR 144", "Иван"), ("GB18030", "病人13")],
+)
+def test_a_patient_id_is_read_in_the_files_character_set(character_set, patient_id):
+    assert read(SpecificCharacterSet=character_set, PatientID=patient_id).patient_id == patient_id
+
+
+NUMBERED = written(data_set(film(), PatientID="#" * 40))
+
+
+@given(st.binary(max_size=40))
+def test_no_header_value_stops_the_reading_of_the_picture(value):
+    data = NUMBERED.replace(b"#" * 40, value.ljust(40))
+    np.testing.assert_array_equal(read_radiograph(data).pixels, (film() / 4095).astype(np.float32))
+
+
+def test_pixels_outside_of_0_to_1_make_no_radiograph():
+    for wrong in (-0.1, 1.1, np.nan):
+        with pytest.raises(ValueError, match="numbers from 0 to 1"):
+            Radiograph(np.full((40, 40), wrong, np.float32), "film", "PNG")
