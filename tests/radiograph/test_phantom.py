@@ -17,27 +17,14 @@ from PIL import Image
 from chexnet.examples import EXAMPLES, NORMAL_PNG, OPACITY_DICOM, OPACITY_PNG, example_path
 from chexnet.examples.making import example_phantom, write_examples
 from chexnet.radiograph import read_radiograph
-from chexnet.radiograph.phantom import (
-    FIELD_MM,
-    Anatomy,
-    Grid,
-    Opacity,
-    Phantom,
-    RaySums,
-    Rods,
-    Span,
-    ball,
-    bone,
-    curve,
-    ellipsoid,
-    exposed,
-    ray_sum_of_rods,
-    ray_sums,
-    spline,
-    texture,
-    thickness_outside,
-    thorax_phantom,
-)
+from chexnet.radiograph.phantom import Anatomy, Opacity, Phantom, thorax_phantom
+from chexnet.radiograph.phantom.film import exposed
+from chexnet.radiograph.phantom.lungs import ball
+from chexnet.radiograph.phantom.rays import FIELD_MM, Grid
+from chexnet.radiograph.phantom.rods import Rods, curve, ray_sum_of_rods
+from chexnet.radiograph.phantom.skeleton import bone
+from chexnet.radiograph.phantom.solids import Span, ellipsoid, spline, thickness_outside
+from chexnet.radiograph.phantom.thorax import RaySums, ray_sums, texture
 
 AVERAGE = Anatomy()
 RIGHT_LOWER = Opacity.in_zone("right", "lower")
