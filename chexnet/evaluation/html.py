@@ -20,11 +20,11 @@ nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1rem; list-style: none; pad
 nav a { display: inline-block; padding: .25rem 0; }
 .headline { font-size: 1.15rem; }
 .warning { border-left: .3rem solid #a83200; background: #fdf1ec; padding: .5rem .8rem; }
-.note, figcaption, caption { color: var(--soft); font-size: .9rem; text-align: left; }
+.note, figcaption { color: var(--soft); font-size: .9rem; text-align: left; }
 .scroll { overflow-x: auto; max-width: 100%; }
 .scroll:focus-visible { outline: 2px solid var(--accent); }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; margin: .5rem 0; }
-caption { padding: .3rem 0; }
+figure.table figcaption { margin-bottom: .3rem; }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: right;
   vertical-align: top; }
 th:first-child, td:first-child { text-align: left; }
@@ -37,11 +37,13 @@ pre { overflow-x: auto; background: #f4f5f7; padding: .6rem; font-size: .85rem; 
   overflow-wrap: anywhere; }
 dl { display: grid; grid-template-columns: minmax(8rem, max-content) 1fr; gap: .2rem 1rem; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
+@media (max-width: 40rem) { figure img { width: 44rem; max-width: none; } }
 @media (max-width: 30rem) { dl { grid-template-columns: 1fr; } dd { margin-bottom: .4rem; } }
 @media print { body { max-width: none; font-size: 9.5pt; } nav { display: none; }
   .scroll { overflow: visible; }
   table { font-size: 6.5pt; } th, td { padding: 1pt 3pt; } td { white-space: normal; }
-  figure, tr { break-inside: avoid; } h2, h3 { break-after: avoid; } a { color: inherit; } }
+  figure, tr { break-inside: avoid; } figure img { width: 100%; }
+  h2, h3 { break-after: avoid; } a { color: inherit; } }
 @page { size: A4; margin: 14mm; }
 """
 
@@ -84,7 +86,7 @@ def heading(text: str) -> str:
 
 
 def table(grid: Grid, caption: str) -> str:
-    """A table that scrolls sideways by itself, so that the page does not; reachable by keyboard."""
+    """A table with its caption above it."""
     head = "".join(f'<th scope="col">{inline(cell)}</th>' for cell in grid.head)
     rows = "".join(
         f'<tr><th scope="row">{inline(row[0])}</th>'
@@ -92,10 +94,9 @@ def table(grid: Grid, caption: str) -> str:
         + "</tr>"
         for row in grid.rows
     )
-    return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(plain(caption))}"><table>'
-        f"<caption>{inline(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-    )
+    body = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    above = f"<figcaption>{inline(caption)}</figcaption>"
+    return f'<figure class="table">{above}{_scrolling(body, caption)}</figure>'
 
 
 def figure(content: bytes, kind: str, alternative: str, caption: str) -> str:
@@ -106,9 +107,14 @@ def figure(content: bytes, kind: str, alternative: str, caption: str) -> str:
         alternative: what the picture shows, for those who do not see it.
     """
     data = base64.b64encode(content).decode()
+    picture = f'<img src="data:image/{kind};base64,{data}" alt="{escape(alternative)}">'
+    return f"<figure>{_scrolling(picture, caption)}<figcaption>{inline(caption)}</figcaption></figure>"
+
+
+def _scrolling(content: str, label: str) -> str:
+    """Content that may be wider than a phone: it scrolls by itself, also by keyboard."""
     return (
-        f'<figure><img src="data:image/{kind};base64,{data}" alt="{escape(alternative)}">'
-        f"<figcaption>{inline(caption)}</figcaption></figure>"
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(plain(label))}">{content}</div>'
     )
 
 

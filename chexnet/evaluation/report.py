@@ -367,8 +367,8 @@ def _methods(evaluation: Evaluation) -> str:
             "AUPRC: average precision, without interpolation.",
             f"Intervals: {options.confidence:.0%}, {options.interval} bootstrap, {options.samples:,} "
             f"resamples of {unit}, seed {options.seed}. All numbers share the same resamples, so differences "
-            "are paired. Where more than 5 % of the resamples have no value, or all have the same, no interval "
-            "is given.",
+            "are paired. Where more than 5 % of the resamples have no value, or all have the same, no "
+            "interval is given.",
             "ECE: mean gap between probability and frequency in 15 bins of equal width, weighted by images.",
             "Not estimable: one class only, or too few patients; never replaced by a number.",
         ]
