@@ -34,13 +34,13 @@ def build(kind: type, values: dict[str, Any]) -> Any:
     """An instance of `kind` from the parsed options that are its fields.
 
     Raises:
-        click.UsageError: the dataclass refuses a value.
+        click.ClickException: the dataclass refuses a value.
     """
     fields = {field.name for field in dataclasses.fields(kind)}
     try:
         return kind(**{name: value for name, value in values.items() if name in fields})
     except ValueError as error:
-        raise click.UsageError(str(error)) from error
+        raise click.ClickException(str(error)) from error
 
 
 def _click_type(annotation: Any) -> dict[str, Any]:

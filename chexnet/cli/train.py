@@ -1,11 +1,13 @@
 """`chexnet train`."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from chexnet.cli.options import build, options_from
+from chexnet.radiograph import UnreadableImage
 
 try:
     from chexnet.training import Hardware, TrainConfig, train
@@ -45,7 +47,11 @@ def command(data: Path, folder: Path, only_present: bool, **options: Any) -> Non
         trained = train(
             data, folder, build(TrainConfig, options), build(Hardware, options), only_present=only_present
         )
-    except (ValueError, ConnectionError) as error:
+    except (ValueError, OSError, FloatingPointError, UnreadableImage) as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"{trained.epochs} epochs, lowest validation loss {trained.validation_loss:.4f}")
-    click.echo(f"model: {trained.model}")
+    except KeyboardInterrupt:
+        click.echo("interrupted; give the same command to go on", err=True)
+        sys.exit(130)
+    if trained.rank == 0:
+        click.echo(f"{trained.epochs} epochs, lowest validation loss {trained.validation_loss:.4f}")
+        click.echo(f"model: {trained.model}")

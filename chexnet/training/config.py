@@ -1,5 +1,6 @@
 """The recipe: everything that decides what a training run does."""
 
+import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -41,17 +42,26 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         _require(self.task in ("pneumonia", "pathologies"), "task", self.task, "pneumonia or pathologies")
-        _require(self.image_size >= 32, "image_size", self.image_size, "at least 32, one cell of the map")
+        _require(
+            self.image_size >= 32 and self.image_size % 32 == 0,
+            "image_size",
+            self.image_size,
+            "a multiple of 32, the side of a cell of the map",
+        )
         for name in ("batch_size", "max_epochs", "plateau_epochs", "stop_epochs"):
             _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        _require(self.learning_rate > 0, "learning_rate", self.learning_rate, "above 0")
+        _require(0 < self.learning_rate < math.inf, "learning_rate", self.learning_rate, "above 0, finite")
         _require(
             0 < self.learning_rate_decay < 1, "learning_rate_decay", self.learning_rate_decay, "in (0, 1)"
         )
-        _require(self.weight_decay >= 0, "weight_decay", self.weight_decay, "at least 0")
+        _require(
+            0 <= self.weight_decay < math.inf, "weight_decay", self.weight_decay, "at least 0 and finite"
+        )
         _require(0 <= self.flip <= 1, "flip", self.flip, "a probability")
         _require(0 <= self.shift < 0.5, "shift", self.shift, "in [0, 0.5)")
         _require(0 <= self.contrast < 1, "contrast", self.contrast, "in [0, 1)")
+        _require(self.seed >= 0, "seed", self.seed, "at least 0")
+        _require(Path(self.name).name == self.name != "", "name", self.name, "a file's name, without folders")
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -65,7 +75,11 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class Hardware:
-    """Where a run happens. Passed through to Lightning's Trainer; it does not change what is learnt."""
+    """Where a run happens. Passed through to Lightning's Trainer.
+
+    It changes no number beyond rounding, with one exception: processes on CPUs normalise each its own
+    share of a batch, since PyTorch synchronises batch normalisation on GPUs alone.
+    """
 
     accelerator: str = _option("auto", "Lightning's accelerator: auto, cpu, gpu, mps …")
     devices: str = _option("auto", "Lightning's devices: a number, a list such as 0,1, or auto.")
@@ -74,15 +88,28 @@ class Hardware:
     precision: str = _option("32-true", "Lightning's precision: 32-true, 16-mixed, bf16-mixed …")
     workers: int = _option(2, "Processes that read images; 0 reads in the main process.")
 
+    def __post_init__(self) -> None:
+        _require(self.workers >= 0, "workers", self.workers, "at least 0")
+        _require(self.num_nodes >= 1, "num_nodes", self.num_nodes, "at least 1")
+
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """Where a finished run left what it made."""
+    """Where a finished run left what it made.
+
+    Attributes:
+        model: the model file.
+        folder: of the run.
+        epochs: how many it took.
+        validation_loss: the lowest.
+        rank: of this process in a distributed run; process 0 writes the model, and the others do not wait.
+    """
 
     model: Path
     folder: Path
     epochs: int
     validation_loss: float
+    rank: int = 0
 
 
 def _require(holds: bool, name: str, value: object, expected: str) -> None:

@@ -1,17 +1,22 @@
 """Training images: the same way from file to tensor as prediction, then augmentation."""
 
+import multiprocessing
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float32
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from chexnet.datasets import Manifest
-from chexnet.radiograph import Preprocessing, network_input, read_radiograph
+from chexnet.radiograph import Preprocessing, UnreadableImage, network_input, read_radiograph
 from chexnet.training.config import TrainConfig
+
+Key = tuple[int, tuple[int, ...] | None]
+Example = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,8 @@ class Augmentation:
     ) -> Float32[np.ndarray, "3 s s"]:
         """A changed copy; the same generator state gives the same change."""
         flipped = generator.random() < self.flip
-        rows, columns = np.round(generator.uniform(-self.shift, self.shift, 2) * image.shape[-1]).astype(int)
+        offset = generator.uniform(-self.shift, self.shift, 2) * image.shape[-1]
+        rows, columns = np.round(offset).astype(int).tolist()
         scale = 1 + generator.uniform(-self.contrast, self.contrast)
         if flipped:
             image = image[:, :, ::-1]
@@ -47,11 +53,14 @@ def _shifted(image: Float32[np.ndarray, "3 s s"], rows: int, columns: int) -> Fl
     return image[:, row][:, :, column]
 
 
-class TrainingImages(Dataset[tuple[Tensor, Tensor]]):
+class TrainingImages(Dataset[Example | UnreadableImage]):
     """Images and labels of a manifest, as tensors.
 
     A key is (row, seed): the seed decides the augmentation, so that an image of one epoch is the same
     in whichever process, and after whichever interruption, it is made. Seed None means no augmentation.
+
+    An unreadable image comes as a value, which `Batches` raises: what a worker process raises would
+    arrive as a traceback in a string.
     """
 
     def __init__(self, manifest: Manifest, preprocessing: Preprocessing, augmentation: Augmentation) -> None:
@@ -62,16 +71,42 @@ class TrainingImages(Dataset[tuple[Tensor, Tensor]]):
     def __len__(self) -> int:
         return len(self.manifest)
 
-    def __getitem__(self, key: tuple[int, tuple[int, ...] | None]) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, key: Key) -> Example | UnreadableImage:
         """The network input (3, size, size) and its labels (findings)."""
         row, seed = key
-        image = network_input(read_radiograph(self.manifest.images[row]), self.preprocessing)
+        try:
+            radiograph = read_radiograph(self.manifest.images[row])
+        except UnreadableImage as error:
+            return error
+        image = network_input(radiograph, self.preprocessing)
         if seed is not None:
             image = self.augmentation(image, np.random.default_rng(seed))
         return torch.from_numpy(image), torch.from_numpy(self.manifest.labels[row])
 
 
-class EpochSampler(Sampler[tuple[int, tuple[int, ...] | None]]):
+class Batches(DataLoader[Example | UnreadableImage]):
+    """Batches of images (batch, 3, size, size) and labels (batch, findings).
+
+    Raises:
+        UnreadableImage: while iterating, at the first image that cannot be read.
+    """
+
+    def __iter__(self) -> Any:
+        for batch in super().__iter__():
+            if isinstance(batch, UnreadableImage):
+                raise batch
+            yield batch
+
+
+def collate(examples: list[Example | UnreadableImage]) -> Any:
+    """A batch of the examples, or the first that could not be read."""
+    for example in examples:
+        if isinstance(example, UnreadableImage):
+            return example
+    return default_collate(examples)
+
+
+class EpochSampler(Sampler[Key]):
     """Rows of one epoch for one of several processes, from the seed and the epoch's number alone.
 
     The order is drawn once for all processes and dealt out in turn, so that two processes with half
@@ -97,7 +132,7 @@ class EpochSampler(Sampler[tuple[int, tuple[int, ...] | None]]):
         # In training every process must make the same number of steps; the few rows left over wait.
         return self.rows - self.rows % self.processes if self.shuffle else self.rows
 
-    def __iter__(self) -> Iterator[tuple[int, tuple[int, ...] | None]]:
+    def __iter__(self) -> Iterator[Key]:
         if not self.shuffle:
             yield from ((row, None) for row in range(self.rank, self.rows, self.processes))
             return
@@ -108,18 +143,24 @@ class EpochSampler(Sampler[tuple[int, tuple[int, ...] | None]]):
 
 def loader(
     manifest: Manifest, config: TrainConfig, *, train: bool, workers: int, rank: int = 0, processes: int = 1
-) -> DataLoader[tuple[Tensor, Tensor]]:
+) -> Batches:
     """Batches of `manifest`: shuffled and augmented for training, as they are otherwise.
 
     Raises:
-        ValueError: a batch that cannot be shared among the processes.
+        ValueError: a batch that cannot be shared among the processes, or leaves one with a single image.
     """
     if config.batch_size % processes:
         raise ValueError(
             f"batch_size is {config.batch_size}; expected a multiple of the {processes} processes"
         )
     batch = config.batch_size // processes
-    return DataLoader(
+    own = len(manifest) // processes
+    if train and min(batch, own) < 2:
+        raise ValueError(
+            f"{own} training images and a batch of {batch} for each of {processes} processes; "
+            "expected at least 2 of each, for batch normalization to compare"
+        )
+    return Batches(
         TrainingImages(
             manifest,
             Preprocessing(size=config.image_size),
@@ -128,8 +169,18 @@ def loader(
         batch_size=batch,
         sampler=EpochSampler(len(manifest), seed=config.seed, shuffle=train, rank=rank, processes=processes),
         # A last batch of a single image would leave batch normalization nothing to normalize by.
-        drop_last=train and len(manifest) // processes > batch,
+        drop_last=train and own > batch,
+        collate_fn=collate,
         num_workers=workers,
         persistent_workers=workers > 0,
-        multiprocessing_context="spawn" if workers > 0 else None,
+        multiprocessing_context=_start_method() if workers > 0 else None,
     )
+
+
+def _start_method() -> Any:
+    """How workers start: never as copies of a process that has threads, and importing torch once for all."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["__main__", __name__])
+    return context

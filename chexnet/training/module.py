@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from chexnet.datasets import known_labels
 from chexnet.models import DenseNet121
 from chexnet.paper import ADAM_BETAS
 from chexnet.statistics import auroc
@@ -69,9 +70,18 @@ class CheXNetModule(lightning.LightningModule):
         self._epoch.append((self(images), labels))
 
     def on_validation_epoch_end(self) -> None:
-        """Logs the validation loss, which decides, and the mean AUROC, which only informs."""
+        """Logs the validation loss, which decides, and the mean AUROC, which only informs.
+
+        Raises:
+            FloatingPointError: the loss is no number; more epochs would bring none.
+        """
         logits, labels = self._of_all_processes()
         loss = self.loss(logits, labels)
+        if not torch.isfinite(loss):
+            raise FloatingPointError(
+                f"the validation loss of epoch {self.current_epoch + 1} is {float(loss)}: the network has "
+                "diverged; lower the learning rate, or compute in full precision (32-true)"
+            )
         self.validation_losses.append(float(loss))
         if is_finished(self.validation_losses, self.config):
             self.trainer.should_stop = True
@@ -115,15 +125,7 @@ def mean_auroc(
     """Mean over the findings that can be estimated; NaN where none can."""
     areas = []
     for finding in range(labels.shape[1]):
-        present, scores = known_labels(labels[:, finding], logits[:, finding])
+        known, present = known_labels(labels[:, finding])
         if present.any() and not present.all():
-            areas.append(auroc(present, scores))
+            areas.append(auroc(present, logits[known, finding].astype(np.float64)))
     return float(np.mean(areas)) if areas else float("nan")
-
-
-def known_labels(
-    labels: Float[np.ndarray, " images"], logits: Float[np.ndarray, " images"]
-) -> tuple[np.ndarray, np.ndarray]:
-    """(present, scores) of the images whose label is known; a soft label is present from one half on."""
-    known = ~np.isnan(labels)
-    return labels[known] >= 0.5, logits[known].astype(np.float64)

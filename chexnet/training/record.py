@@ -1,12 +1,21 @@
-"""What a run leaves beside its checkpoint while it goes on: progress, `metrics.csv`, a plot of the losses."""
+"""What a run leaves while it goes on: progress, checkpoints, `metrics.csv`, a plot of the losses."""
 
 import csv
+import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import lightning
+from lightning.pytorch.callbacks import Checkpoint
 from tqdm import tqdm
+
+from chexnet.training.module import CheXNetModule
+from chexnet.training.schedule import epochs_since_best
+
+PROVENANCE = "chexnet_provenance"
+"""The key of a checkpoint under which its provenance stands, as JSON."""
 
 COLUMNS = ("epoch", "train_loss", "val_loss", "val_auroc", "learning_rate", "seconds")
 
@@ -28,10 +37,17 @@ class Progress(lightning.Callback):
             total=steps * epochs,
             initial=trainer.current_epoch * steps,
             unit="step",
-            desc=f"epoch {trainer.current_epoch + 1}/{epochs}",
             disable=not trainer.is_global_zero,
             dynamic_ncols=True,
+            # The mean over the whole run counts the pauses for validation in.
+            smoothing=0,
+            # A log file needs no line every tenth of a second.
+            mininterval=0.1 if sys.stderr.isatty() else 60,
         )
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, _module: lightning.LightningModule) -> None:
+        """Names the epoch, counted from 1."""
+        self._bar.set_description(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}")
 
     def on_train_batch_end(self, *_: Any) -> None:
         """One step further."""
@@ -43,11 +59,37 @@ class Progress(lightning.Callback):
         self._bar.set_postfix(
             {name: f"{float(metrics[name]):.4f}" for name in ("train_loss", "val_loss", "val_auroc")}
         )
-        self._bar.set_description(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}")
 
     def on_fit_end(self, _trainer: lightning.Trainer, _module: lightning.LightningModule) -> None:
         """Leaves the bar as it stands."""
         self._bar.close()
+
+    def on_exception(self, *_: Any) -> None:
+        """Leaves the line to the error."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+class Checkpoints(Checkpoint):
+    """After each epoch `last.ckpt`, to go on from, and `best.ckpt` where its validation loss is the lowest.
+
+    The losses in the module decide, so a run whose folder was moved still knows its best epoch.
+    """
+
+    def __init__(self, folder: Path, provenance: dict[str, Any]) -> None:
+        self._folder = folder
+        self._provenance = json.dumps(provenance)
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        """Writes each file whole or not at all; `best.ckpt` first, since `last.ckpt` ends the epoch."""
+        assert isinstance(module, CheXNetModule)
+        if epochs_since_best(module.validation_losses) == 0:
+            trainer.save_checkpoint(self._folder / "best.ckpt")
+        trainer.save_checkpoint(self._folder / "last.ckpt")
+
+    def on_save_checkpoint(self, _trainer: Any, _module: Any, checkpoint: dict[str, Any]) -> None:
+        """Adds the provenance, so that a run which starts from this checkpoint can hand it down."""
+        checkpoint[PROVENANCE] = self._provenance
 
 
 class Record(lightning.Callback):

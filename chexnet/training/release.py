@@ -1,7 +1,7 @@
 """From the best checkpoint to the one-file model: calibrate on validation, measure on test, export, prove."""
 
+import copy
 import csv
-import hashlib
 import importlib.metadata
 import platform
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from jaxtyping import Float
 from tqdm import tqdm
 
 from chexnet.classifier.metadata import KEY, FindingMetadata, ModelMetadata, reference_input
-from chexnet.datasets import Manifest
+from chexnet.datasets import Manifest, known_labels
 from chexnet.models import DenseNet121, export_onnx, round_to_float16
 from chexnet.radiograph import Preprocessing
 from chexnet.statistics import (
@@ -49,17 +49,30 @@ def release(
     folder: Path,
     config: TrainConfig,
     provenance: dict[str, Any],
+    *,
+    device: torch.device,
+    workers: int,
 ) -> Path:
-    """Write `<name>.onnx` and the predictions that its numbers come from.
+    """Write `<name>.onnx`, and its probabilities for the validation and test images beside it.
 
     The weights are rounded to float16 first; everything after sees the rounded network, so the numbers
     in the file are the file's own.
+
+    Args:
+        network: the best of the run.
+        validation: decides calibration and thresholds.
+        test: is measured on, and decides nothing but whether a finding counts as validated.
+        folder: receives the files.
+        config: the recipe.
+        provenance: goes into the file.
+        device: where the predictions are computed.
+        workers: processes that read the images.
     """
     released = round_to_float16(network)
-    predictions = {}
-    for name, part in (("validation", validation), ("test", test)):
-        predictions[name] = predict_logits(released, part, config, name)
-        _write_predictions(folder / f"{name}_predictions.csv", part, predictions[name])
+    logits = {
+        part: predict_logits(released, images, config, part, device=device, workers=workers)
+        for part, images in (("validation", validation), ("test", test))
+    }
     images = _proof_images(validation, config)
     with torch.inference_mode():
         tensor = torch.from_numpy(images)
@@ -68,18 +81,19 @@ def release(
     with torch.inference_mode():
         reference = released(torch.from_numpy(reference_input(config.image_size))).logits[0].tolist()
     bias = released.classifier.bias.tolist()  # type: ignore[union-attr]
+    findings = tuple(
+        measure_finding(
+            finding,
+            bias[index],
+            (validation, logits["validation"][:, index]),
+            (test, logits["test"][:, index]),
+        )
+        for index, finding in enumerate(config.findings)
+    )
     metadata = ModelMetadata(
         name=config.name,
         version="1",
-        findings=tuple(
-            measure_finding(
-                finding,
-                bias[index],
-                (validation, predictions["validation"][:, index]),
-                (test, predictions["test"][:, index]),
-            )
-            for index, finding in enumerate(config.findings)
-        ),
+        findings=findings,
         preprocessing=Preprocessing(size=config.image_size),
         policy="max_f1",
         test_data=f"{test.name}, {len(test)} test images of {len(set(test.patients))} patients",
@@ -88,18 +102,30 @@ def release(
     )
     path = folder / f"{config.name}.onnx"
     export_onnx(released, path, metadata={KEY: metadata.to_json()}, images=images)
+    for part, part_images in (("validation", validation), ("test", test)):
+        _write_predictions(folder / f"{part}_predictions.csv", part_images, findings, logits[part])
     return path
 
 
 def predict_logits(
-    network: DenseNet121, images: Manifest, config: TrainConfig, name: str
+    network: DenseNet121,
+    images: Manifest,
+    config: TrainConfig,
+    name: str,
+    *,
+    device: torch.device,
+    workers: int,
 ) -> Float[np.ndarray, "images findings"]:
     """Logits of `images` in their order."""
     if not len(images):
         return np.empty((0, len(config.findings)), dtype=np.float32)
-    batches = loader(images, config, train=False, workers=0)
+    network = copy.deepcopy(network).to(device)
+    batches = loader(images, config, train=False, workers=workers)
     with torch.inference_mode():
-        parts = [network(batch).logits for batch, _ in tqdm(batches, desc=f"{name} images", unit="batch")]
+        parts = [
+            network(batch.to(device)).logits.cpu()
+            for batch, _ in tqdm(batches, desc=f"{name} images", unit="batch")
+        ]
     return torch.cat(parts).numpy()
 
 
@@ -113,13 +139,13 @@ def measure_finding(
 
     A finding is validated where the 95 % interval of its AUROC lies above one half, on enough positives.
     """
-    present, scores, _ = _known(finding, *validation)
+    present, scores, _ = _known_only(finding, *validation)
     calibration, thresholds = PlattScaling(), {}
     if _enough(present):
         calibration = fit_platt(present, scores)
         probabilities = calibration.apply(scores)
         thresholds = {policy: choose(present, probabilities) for policy, choose in POLICIES.items()}
-    present, scores, patients = _known(finding, *test)
+    present, scores, patients = _known_only(finding, *test)
     area: Estimate | None = None
     if present.any() and not present.all():
         area = auroc_interval(present, scores, patients=patients)
@@ -135,12 +161,12 @@ def measure_finding(
     )
 
 
-def _known(
+def _known_only(
     finding: str, images: Manifest, logits: Float[np.ndarray, " images"]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    labels = images.labels[:, images.findings.index(finding)]
-    known = ~np.isnan(labels)
-    return labels[known] >= 0.5, logits[known].astype(np.float64), np.asarray(images.patients)[known]
+    """(present, scores, patients) of the images whose label is known."""
+    known, present = known_labels(images.labels[:, images.findings.index(finding)])
+    return present, logits[known].astype(np.float64), np.asarray(images.patients)[known]
 
 
 def _enough(present: np.ndarray) -> bool:
@@ -153,18 +179,19 @@ def _proof_images(images: Manifest, config: TrainConfig) -> Float[np.ndarray, "n
     return torch.cat([batch for batch, _ in batches]).numpy()
 
 
-def _write_predictions(path: Path, images: Manifest, logits: Float[np.ndarray, "images findings"]) -> None:
+def _write_predictions(
+    path: Path,
+    images: Manifest,
+    findings: tuple[FindingMetadata, ...],
+    logits: Float[np.ndarray, "images findings"],
+) -> None:
+    """Calibrated probabilities, as `chexnet predict` gives them."""
+    columns = [finding.calibration.apply(logits[:, index]) for index, finding in enumerate(findings)]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["image", "patient", *images.findings])
-        for image, patient, row in zip(images.image_ids, images.patients, logits, strict=True):
-            writer.writerow([image, patient, *(f"{1 / (1 + np.exp(-float(value))):.6g}" for value in row)])
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        for image, patient, *row in zip(images.image_ids, images.patients, *columns, strict=True):
+            writer.writerow([image, patient, *(f"{probability:.6g}" for probability in row)])
 
 
 def software_versions() -> dict[str, str]:
