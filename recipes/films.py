@@ -1,6 +1,7 @@
 """The training tables of the embedded model, from the open films: who is in which part, with which labels.
 
-``python recipes/films.py`` writes two tables into ``runs/films``: ``pretraining.csv``, ``chestxray14-1330-films.csv``.
+``python recipes/films.py`` writes ``runs/films/pretraining.csv`` and
+``runs/films/chestxray14-1330-films.csv`` in seconds.
 
 Films: 1,330 adult films of ChestX-ray14 with 14 labels, and 4,937 paediatric films (Kermany et al.) of
 which only pneumonia is known; the other 13 labels stay blank. Patients are drawn into training,
