@@ -18,7 +18,8 @@ def options_from(kind: type) -> Callable[[Decorated], Decorated]:
         for field in reversed(dataclasses.fields(kind)):
             name = field.name.replace("_", "-")
             function = click.option(
-                f"--{name}",
+                # A choice of yes or no is a pair of flags.
+                f"--{name}/--no-{name}" if field.type is bool else f"--{name}",
                 field.name,
                 default=field.default,
                 show_default=field.default not in (None, ()),
