@@ -78,10 +78,10 @@ def command(predictions: Path, labels: Path, json_path: Path | None, **options: 
     """
     try:
         result = run_evaluation(predictions, labels, options)
-    except ValueError as error:
+        if json_path:
+            write_json(evaluation_json(result), json_path)
+    except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
-    if json_path:
-        write_json(evaluation_json(result), json_path)
     click.echo(show_evaluation(result))
     if result.contamination and result.contamination.found:
         click.secho(result.contamination.message, fg="red", err=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from chexnet.evaluation import BadTable, write_json
+from chexnet.evaluation import write_json
 from chexnet.evaluation.localisation import FILM_SIDE, localisation_json, localise_films, show_localisation
 from chexnet.evaluation.measures import Resampling
 
@@ -31,7 +31,7 @@ def command(
     model: Path | None,
     labels: Path | None,
     finding: str | None,
-    film_side: int,
+    film_side: float,
     samples: int,
     seed: int,
     json_path: Path | None,
@@ -56,8 +56,8 @@ def command(
             film_side=film_side,
             resampling=Resampling(samples=samples, seed=seed),
         )
-    except (BadTable, ValueError) as error:
+        if json_path:
+            write_json(localisation_json(result), json_path)
+    except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
-    if json_path:
-        write_json(localisation_json(result), json_path)
     click.echo(show_localisation(result))

@@ -14,7 +14,7 @@ from chexnet.evaluation import (
     ReadersOptions,
     compare_readers,
     read_study,
-    readers_json,
+    readers_content,
     show_readers,
     write_json,
 )
@@ -78,14 +78,10 @@ def command(
             validation_labels=options["validation_labels"],
             policy=options["policy"],
         )
-    except ValueError as error:
+        if json_path:
+            write_json(readers_content(results), json_path)
+    except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
-    if json_path:
-        content = [readers_json(one) for one in results]
-        write_json(
-            content[0] if len(content) == 1 else {"findings": {one["finding"]: one for one in content}},
-            json_path,
-        )
     click.echo("\n\n".join(show_readers(one) for one in results))
 
 

@@ -73,7 +73,7 @@ def command(predictions: Path, labels: Path, output: Path, figures: Path | None,
                 figures=figures,
                 progress=partial(advance, bar),
             )
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     for path in written:
         click.echo(path)

@@ -8,7 +8,7 @@ from chexnet.evaluation.contamination import (
     read_training_list,
 )
 from chexnet.evaluation.evaluate import EvaluateOptions, Evaluation, FindingResult, evaluate
-from chexnet.evaluation.export import evaluation_json, readers_json, write_json
+from chexnet.evaluation.export import evaluation_json, readers_content, readers_json, write_json
 from chexnet.evaluation.labels import Labels, read_labels
 from chexnet.evaluation.measures import Measure
 from chexnet.evaluation.operating_points import (
@@ -51,6 +51,7 @@ __all__ = [
     "read_readings",
     "read_study",
     "read_training_list",
+    "readers_content",
     "readers_json",
     "refuse_test_images",
     "show_evaluation",

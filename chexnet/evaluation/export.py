@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,12 @@ def readers_json(comparison: ReaderComparison) -> dict[str, Any]:
         },
         **measure_fields("model_auroc", comparison.model_auroc),
     }
+
+
+def readers_content(comparisons: Sequence[ReaderComparison]) -> dict[str, Any]:
+    """All of ``chexnet readers``: one finding as it is, several below ``findings``."""
+    content = [readers_json(one) for one in comparisons]
+    return content[0] if len(content) == 1 else {"findings": {one["finding"]: one for one in content}}
 
 
 def _f1(measure: Measure) -> dict[str, Any]:

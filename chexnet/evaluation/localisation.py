@@ -16,7 +16,7 @@ from chexnet.evaluation.tables import PATIENT_COLUMNS, BadTable, read_table
 from chexnet.statistics import WeightedMean, clusters_of
 from chexnet.statistics.localisation import THRESHOLDS, FilmLocalisation, localise, random_maps
 
-FILM_SIDE = 1024
+FILM_SIDE = 1024.0
 """Pixels; boxes of ChestX-ray14 and of the RSNA challenge are drawn on films of this side."""
 
 _CONTROLS = 10

@@ -186,7 +186,7 @@ def _acceleration(leave_one_out: Float[np.ndarray, " clusters"]) -> float:
     return float(np.sum(distance**3)) / (6 * spread**1.5) if spread else 0.0
 
 
-def _defined(distribution: Float[np.ndarray, " samples"]) -> Float[np.ndarray, " samples"]:
+def _defined(distribution: Float[np.ndarray, " samples"]) -> Float[np.ndarray, " defined"]:
     defined: Float[np.ndarray, " defined"] = distribution[~np.isnan(distribution)]
     undefined = 1 - defined.size / distribution.size
     if undefined > _MOST_UNDEFINED:
