@@ -21,7 +21,8 @@ CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self'",
-        "style-src 'self'",
+        # The one style element that OpenSeadragon adds, known by its hash.
+        "style-src 'self' 'sha256-9xTiqzfwFaL2SGb1rmr8gysEwVVjIvqWAgmZgqFqpEE='",
         "img-src 'self' blob: data:",
         "connect-src 'self'",
         "manifest-src 'self'",

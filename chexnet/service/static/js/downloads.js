@@ -1,0 +1,59 @@
+// Results as files. Made here from what the server said; only the picture is asked of it.
+
+import { ask } from "./api.js";
+import { make } from "./dom.js";
+
+export function save(blob, name) {
+  const link = make("a", { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+/** The part of a file's name before its suffix. */
+export function stem(name) {
+  return name.replace(/\.[^.]{1,8}$/, "") || "film";
+}
+
+export async function savePicture(prediction, finding) {
+  const path = finding ? prediction.links.overlay[finding] : prediction.links.film;
+  const picture = await (await ask(path)).blob();
+  save(picture, finding ? `${stem(prediction.image)}-${finding}.png` : `${stem(prediction.image)}.png`);
+}
+
+export function saveJson(prediction) {
+  const text = JSON.stringify(prediction, null, 1);
+  save(new Blob([text], { type: "application/json" }), `${stem(prediction.image)}.json`);
+}
+
+/** One row a film, with the columns of `chexnet predict --output`. */
+export function csvOf(predictions, card) {
+  const names = card.findings.map((entry) => entry.finding);
+  const header = ["image", "status", "reason", ...names, ...names.map((name) => `score_${name}`), "model", "model_sha256"];
+  const rows = predictions.map((prediction) => {
+    const findings = new Map(prediction.findings.map((finding) => [finding.finding, finding]));
+    return [
+      text(prediction.image),
+      prediction.status,
+      text(prediction.reason ?? ""),
+      ...names.map((name) => findings.get(name)?.probability ?? ""),
+      ...names.map((name) => findings.get(name)?.score ?? ""),
+      `${card.name} ${card.version}`,
+      card.sha256,
+    ];
+  });
+  return [header, ...rows].map((row) => row.map(quoted).join(",")).join("\r\n") + "\r\n";
+}
+
+export function saveCsv(predictions, card) {
+  save(new Blob([csvOf(predictions, card)], { type: "text/csv" }), "chexnet.csv");
+}
+
+/** A spreadsheet would run a name that begins like a formula. */
+function text(value) {
+  return /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+}
+
+function quoted(value) {
+  const string = String(value);
+  return /[",\r\n]/.test(string) ? `"${string.replaceAll('"', '""')}"` : string;
+}

@@ -1,0 +1,656 @@
+"""The page in a real browser: Debian's Chromium, driven by Playwright, under the page's own strict policy."""
+
+import base64
+import csv
+import io
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pydicom
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, expect, sync_playwright
+from real_server import ABSENT, PRESENT, UNTESTED, UNVALIDATED, Gated, Serving
+
+from chexnet.classifier import Classifier, load
+from chexnet.classifier.overlay import blend, upscale
+from chexnet.classifier.table import TableWriter
+from chexnet.findings import display_name
+from chexnet.radiograph import read_radiograph
+from chexnet.service import Limits, ServiceConfig
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE_MS = 60_000
+SCREENSHOTS = os.environ.get("CHEXNET_SCREENSHOTS")
+"""A folder for pictures of what the tests saw, to be looked at by people."""
+
+pytestmark = pytest.mark.skipif(
+    not Path(CHROMIUM).exists(), reason="no Chromium; install Debian's package chromium"
+)
+
+
+class Seen:
+    """A page with what it asked for and what it complained of."""
+
+    def __init__(self, context: BrowserContext, address: str) -> None:
+        self.page: Page = context.new_page()
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("console", lambda m: m.type == "error" and self.complaints.append(m.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.complaints.append(f"dialog {dialog.message}"))
+        self.address = address.rstrip("/")
+        self.devtools: CDPSession = context.new_cdp_session(self.page)
+
+    def open(self) -> "Seen":
+        self.page.goto(self.address)
+        self.page.locator("html[data-ready=yes]").wait_for()
+        return self
+
+    def js(self, expression: str) -> Any:
+        """Evaluate in the page: through the debugger, as the page's policy forbids evaluating strings."""
+        answer = self.devtools.send(
+            "Runtime.evaluate", {"expression": expression, "awaitPromise": True, "returnByValue": True}
+        )
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        return answer["result"].get("value")
+
+    def choose(self, *films: Path | dict) -> None:
+        self.page.set_input_files("#files", list(films))
+
+    def drop(self, *paths: Path) -> None:
+        """A drag of files from the desktop onto the film."""
+        data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            self.devtools.send("Input.dispatchDragEvent", {"type": kind, "x": 600, "y": 400, "data": data})
+
+    def films(self, phase: str, count: int) -> None:
+        expect(self.page.locator(f".film.{phase}")).to_have_count(count, timeout=PATIENCE_MS)
+
+    def chosen(self) -> str:
+        return self.page.locator(".finding[aria-selected=true]").get_attribute("data-finding")
+
+    def settled(self) -> None:
+        """All films are there, and what was asked for last is drawn."""
+        self.page.locator(".pane[data-drawn=yes]").first.wait_for(timeout=PATIENCE_MS)
+        expect(self.page.locator(".pane:not([data-drawn=yes])")).to_have_count(0)
+        frames = "requestAnimationFrame(() => " * 6 + "done()" + ")" * 6
+        self.js(f"new Promise((done) => {frames})")
+
+    def drawn(self, pane: int = 0) -> np.ndarray:
+        """The pane's pixels, without what is written over them."""
+        self.settled()
+        url = self.js(f"document.querySelectorAll('.drawn')[{pane}].toDataURL()")
+        picture = Image.open(io.BytesIO(base64.b64decode(url.split(",")[1])))
+        return np.asarray(picture.convert("RGB"), np.int16)
+
+    def drag(self, x: int, y: int, dx: int, dy: int) -> None:
+        box = self.page.locator(".pane").first.bounding_box()
+        mouse = self.page.mouse
+        mouse.move(box["x"] + x, box["y"] + y)
+        mouse.down()
+        mouse.move(box["x"] + x + dx / 2, box["y"] + y + dy / 2)
+        mouse.move(box["x"] + x + dx, box["y"] + y + dy)
+        mouse.up()
+
+    def photograph(self, name: str) -> None:
+        if SCREENSHOTS:
+            self.page.screenshot(path=Path(SCREENSHOTS) / f"{name}.png")
+
+
+Opening = Callable[..., Seen]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opening(browser: Browser, service: httpx.Client) -> Iterator[Opening]:
+    """Opens the page in a fresh window; at the end, nothing may have gone wrong or outside."""
+    seen: list[tuple[BrowserContext, Seen]] = []
+
+    def open_(address: str | None = None, **options: Any) -> Seen:
+        context = browser.new_context(
+            **{"viewport": {"width": 1120, "height": 720}, "reduced_motion": "reduce", **options}
+        )
+        seen.append((context, Seen(context, address or str(service.base_url))))
+        return seen[-1][1].open()
+
+    yield open_
+    for context, page in seen:
+        outside = [url for url in page.requests if not url.startswith((page.address, "blob:", "data:"))]
+        context.close()
+        assert outside == []
+        assert [text for text in page.complaints if not _is_expected(text)] == []
+
+
+def _is_expected(complaint: str) -> bool:
+    """The browser itself reports each answer of 400 and more, and each lost connection."""
+    return complaint.startswith("Failed to load resource")
+
+
+@pytest.fixture
+def at_film(opening: Opening, example_dicom: Path) -> Seen:
+    page = opening()
+    page.choose(example_dicom)
+    page.films("ok", 1)
+    page.settled()
+    return page
+
+
+def test_a_dropped_png_and_dicom_are_read_and_shown(
+    opening: Opening, example_film: Path, example_dicom: Path
+) -> None:
+    page = opening()
+    page.photograph("empty")
+    page.drop(example_film, example_dicom)
+    page.films("ok", 2)
+    expect(page.page.locator(".verdict-title")).to_contain_text(display_name(PRESENT))
+    page.page.get_by_role("button", name=example_dicom.name).click()
+    expect(page.page.locator(".corner.top-left")).to_have_text(example_dicom.name)
+    expect(page.page.locator(".corner.top-right")).to_contain_text(
+        pydicom.dcmread(example_dicom).ViewPosition
+    )
+    expect(page.page.locator(".finding")).to_have_count(14)
+    colours = np.ptp(page.drawn(), axis=2)
+    assert colours.max() > 40, "no map is seen"
+    page.photograph("film")
+
+
+def test_pasted_films_are_read(opening: Opening, png: bytes) -> None:
+    page = opening()
+    page.js(
+        f"""{{
+        const bytes = Uint8Array.from(atob("{base64.b64encode(png).decode()}"), (c) => c.charCodeAt(0));
+        const data = new DataTransfer();
+        data.items.add(new File([bytes], "pasted.png", {{ type: "image/png" }}));
+        document.dispatchEvent(new ClipboardEvent("paste", {{ clipboardData: data, bubbles: true }}));
+        }}"""
+    )
+    page.films("ok", 1)
+    expect(page.page.locator(".film-name")).to_have_text("pasted.png")
+
+
+def test_what_is_drawn_is_film_and_evidence_as_the_library_blends_them(
+    at_film: Seen, varied_model: Path, example_dicom: Path
+) -> None:
+    drawn = at_film.drawn()
+    height, width, _ = drawn.shape
+    side = min(height, width)
+    film = read_radiograph(example_dicom)
+    prediction = load(varied_model).predict(film)
+    layer = prediction.evidence_of(at_film.chosen())
+    grey = np.asarray(Image.fromarray(film.pixels).resize((side, side), Image.Resampling.BILINEAR))
+    expected = blend(grey, upscale(layer, side, side), max(float(np.abs(layer).max()), 1.0))
+    top, left = (height - side) // 2, (width - side) // 2
+    shown = drawn[top : top + side, left : left + side]
+    # Scale bar and ruler aside; two ways of scaling differ by a level or two where the film is sharp.
+    difference = np.abs(shown - expected)[: side - 60]
+    assert difference.mean() < 1.5
+    assert np.percentile(difference, 99) < 12
+
+
+def test_the_opacity_slider_takes_the_map_from_nothing_to_full(at_film: Seen) -> None:
+    slider = at_film.page.locator("#opacity")
+
+    def colourfulness() -> float:
+        return float(np.ptp(at_film.drawn()[:-60], axis=2).mean())
+
+    full = colourfulness()
+    slider.fill("20")
+    little = colourfulness()
+    expect(at_film.page.locator("#opacity-value")).to_have_text("20 %")
+    slider.fill("0")
+    assert colourfulness() == 0
+    assert 0 < little < full
+    slider.focus()
+    at_film.page.keyboard.press("ArrowRight")
+    expect(at_film.page.locator("#opacity-value")).to_have_text("1 %")
+
+
+def test_findings_are_switched_by_keyboard_and_the_map_goes_with_them(at_film: Seen) -> None:
+    first, before = at_film.chosen(), at_film.drawn()
+    at_film.page.keyboard.press("ArrowDown")
+    second = at_film.chosen()
+    assert second != first
+    assert np.abs(at_film.drawn() - before).max() > 10
+    expect(at_film.page.locator("#legend-zero")).to_contain_text(display_name(second))
+    at_film.page.keyboard.press("k")
+    assert at_film.chosen() == first
+    assert np.array_equal(at_film.drawn(), before)
+    at_film.page.locator(f"[data-finding={first}]").focus()
+    at_film.page.keyboard.press("End")
+    last = at_film.page.locator(".finding").last.get_attribute("data-finding")
+    assert at_film.chosen() == last
+    assert at_film.js("document.activeElement.dataset.finding") == last
+
+
+def test_the_finding_under_the_cursor_shows_its_map_for_as_long(at_film: Seen) -> None:
+    chosen, before = at_film.chosen(), at_film.drawn()
+    at_film.page.locator(".finding").nth(3).hover()
+    assert np.abs(at_film.drawn() - before).max() > 10
+    assert at_film.chosen() == chosen
+    at_film.page.locator("h1").hover()
+    assert np.array_equal(at_film.drawn(), before)
+
+
+def test_dragging_windows_the_film_and_reset_brings_it_back(at_film: Seen) -> None:
+    at_film.page.keyboard.press("m")
+    before = at_film.drawn()
+    at_film.drag(300, 300, 0, -150)
+    brighter = at_film.drawn()
+    assert brighter[:-60].mean() > before[:-60].mean() + 10
+    at_film.drag(300, 300, -120, 0)
+    expect(at_film.page.locator(".corner.bottom-right")).not_to_contain_text("W 100")
+    assert np.ptp(brighter, axis=2)[:-60].max() == 0, "a bare film is grey"
+    at_film.photograph("windowed")
+    at_film.page.keyboard.press("0")
+    assert np.array_equal(at_film.drawn(), before)
+
+
+def test_windowing_shows_levels_that_eight_bits_could_not(opening: Opening, dicom: bytes) -> None:
+    """A ramp within one 8-bit level: a narrow window on 16-bit values spreads it over the display."""
+    page = opening()
+    page.js(
+        """import("/static/js/pixels.js").then((pixels) => {
+        const canvas = document.createElement("canvas");
+        const grey = Uint16Array.from({ length: 256 }, (_, index) => 32768 + index);
+        pixels.shade(canvas, { width: 256, height: 1, bits: 16, grey },
+                     { centre: (32768 + 127.5) / 65535, width: 256 / 65535, inverted: false });
+        const { data } = canvas.getContext("2d").getImageData(0, 0, 256, 1);
+        window.levels = [...data].filter((_, index) => index % 4 === 0);
+        })"""
+    )
+    levels = page.js("window.levels")
+    assert len(set(levels)) > 200
+    assert levels == sorted(levels)
+
+
+def test_invert_turns_every_grey_value_around(at_film: Seen) -> None:
+    at_film.page.keyboard.press("m")
+    before = at_film.drawn()
+    at_film.page.get_by_role("button", name="Invert").click()
+    after = at_film.drawn()
+    height, width, _ = before.shape
+    middle = np.s_[50 : height - 80, width // 2 - 100 : width // 2 + 100]
+    assert np.abs(before[middle] + after[middle] - 255).max() <= 1
+    expect(at_film.page.locator("#invert")).to_have_attribute("aria-pressed", "true")
+
+
+def test_the_wheel_zooms_and_dragging_pans_when_told_to(at_film: Seen) -> None:
+    zoom = at_film.page.locator(".corner.bottom-right")
+    before, text = at_film.drawn(), zoom.text_content()
+    at_film.page.locator(".pane").hover()
+    at_film.page.mouse.wheel(0, -400)
+    zoomed = at_film.drawn()
+    assert zoom.text_content() != text
+    at_film.page.keyboard.press("p")
+    at_film.drag(300, 300, 100, 60)
+    moved = at_film.drawn()
+    # What was in the middle is now 100 to the right and 60 down.
+    assert np.abs(moved[260:460, 300:500] - zoomed[200:400, 200:400]).mean() < 3
+    at_film.page.get_by_role("button", name="Reset").click()
+    assert np.array_equal(at_film.drawn(), before)
+
+
+def test_arrow_keys_move_the_film_that_has_the_focus(at_film: Seen) -> None:
+    at_film.page.keyboard.press("+")
+    at_film.page.keyboard.press("+")
+    before, chosen = at_film.drawn(), at_film.chosen()
+    at_film.page.locator(".pane").focus()
+    at_film.page.keyboard.press("ArrowRight")
+    assert np.abs(at_film.drawn() - before).mean() > 1
+    assert at_film.chosen() == chosen
+
+
+def _scale(page: Seen) -> float:
+    """Screen pixels a film pixel, from the pane's size: at the start the film fits."""
+    box = page.page.locator(".pane").bounding_box()
+    return min(box["width"], box["height"])
+
+
+def test_the_ruler_measures_in_the_millimetres_of_the_file(at_film: Seen, example_dicom: Path) -> None:
+    header = pydicom.dcmread(example_dicom)
+    spacing = (header.get("PixelSpacing") or header.ImagerPixelSpacing)[1]
+    expected = 200 / _scale(at_film) * header.Columns * spacing
+    at_film.page.get_by_role("button", name="Ruler").click()
+    at_film.drag(350, 300, 200, 0)
+    spoken = at_film.page.locator("#spoken")
+    expect(spoken).to_contain_text("mm")
+    assert float(spoken.text_content().split()[1]) == pytest.approx(expected, rel=0.01)
+    at_film.photograph("ruler")
+
+
+def test_the_ruler_measures_in_pixels_where_the_file_gives_no_spacing(
+    opening: Opening, example_film: Path
+) -> None:
+    page = opening()
+    page.choose(example_film)
+    page.films("ok", 1)
+    page.settled()
+    page.page.keyboard.press("r")
+    page.drag(350, 300, 0, 200)
+    width = Image.open(example_film).width
+    spoken = page.page.locator("#spoken")
+    expect(spoken).to_contain_text("pixels")
+    assert int(spoken.text_content().split()[1]) == pytest.approx(200 / _scale(page) * width, rel=0.01)
+
+
+def test_the_ruler_can_be_used_without_a_pointer(at_film: Seen) -> None:
+    at_film.page.keyboard.press("r")
+    at_film.page.locator(".pane").focus()
+    for key in ["ArrowLeft", "Enter", *["ArrowRight"] * 6, "Enter"]:
+        at_film.page.keyboard.press(key)
+    expect(at_film.page.locator("#spoken")).to_contain_text("mm")
+
+
+def test_bars_mark_the_operating_point_and_unvalidated_findings_are_grey_with_the_reason(
+    at_film: Seen,
+) -> None:
+    page = at_film.page
+    present = page.locator(f"[data-finding={PRESENT}]")
+    expect(present).to_contain_text("present")
+    assert present.locator(".operating-point").count() == 1
+    expect(page.locator(f"[data-finding={ABSENT}]")).to_contain_text("below")
+    doubtful = page.locator(f"[data-finding={UNVALIDATED}]")
+    expect(doubtful).to_contain_text("does not show it to be better than chance")
+    assert doubtful.locator(".operating-point").count() == 0
+    expect(page.locator(f"[data-finding={UNTESTED}]")).to_contain_text("cannot be estimated")
+    colour = "getComputedStyle(document.querySelector('[data-finding={}] .finding-name')).color"
+    assert at_film.js(colour.format(UNVALIDATED)) != at_film.js(colour.format(ABSENT))
+    expect(page.locator(".verdict-box")).to_contain_text("2 of 14 findings are not validated")
+
+
+def test_a_refused_film_is_shown_as_refused_with_the_reason_and_no_number(
+    opening: Opening, serving: Serving, varied_model: Path, png: bytes
+) -> None:
+    with serving(Gated(varied_model)) as client:
+        page = opening(str(client.base_url))
+        page.choose({"name": "lateral.png", "mimeType": "image/png", "buffer": png})
+        page.films("refused", 1)
+        expect(page.page.locator(".verdict-box.refused")).to_contain_text(Gated.REASON)
+        assert page.page.locator(".finding").count() == 0
+        drawn = page.drawn()
+        assert np.ptp(drawn, axis=2).max() == 0, "a refused film has no map"
+        assert drawn.max() > 100, "the film itself is shown"
+        page.photograph("refused")
+
+
+def test_a_damaged_file_is_shown_as_unreadable_with_the_reason(opening: Opening, png: bytes) -> None:
+    page = opening()
+    page.choose({"name": "half.png", "mimeType": "image/png", "buffer": png[:9000]})
+    page.films("error", 1)
+    expect(page.page.locator(".verdict-box.error")).to_contain_text("truncated PNG")
+    assert page.page.locator(".finding").count() == 0
+    page.photograph("damaged")
+
+
+def test_twenty_films_at_once_are_all_read(opening: Opening, png: bytes) -> None:
+    page = opening()
+    page.choose(*({"name": f"{n:02}.png", "mimeType": "image/png", "buffer": png} for n in range(20)))
+    page.films("ok", 20)
+    expect(page.page.locator("#film-count")).to_have_text("(20)")
+    expect(page.page.locator("#spoken")).to_contain_text("20 films are done")
+    page.page.keyboard.press("]")
+    expect(page.page.locator(".film.current .film-name")).to_have_text("01.png")
+    page.photograph("twenty")
+
+
+def test_a_busy_server_is_asked_again_until_all_films_are_read(
+    opening: Opening, serving: Serving, classifier: Classifier, png: bytes
+) -> None:
+    with serving(classifier, ServiceConfig(limits=Limits(queue=1))) as client:
+        page = opening(str(client.base_url))
+        page.choose(*({"name": f"{n}.png", "mimeType": "image/png", "buffer": png} for n in range(6)))
+        page.films("ok", 6)
+        assert 'status="503"' in client.get("/metrics").text
+
+
+def test_after_a_lost_connection_the_films_that_wait_go_on(opening: Opening, png: bytes) -> None:
+    page = opening()
+    page.page.context.set_offline(True)
+    page.choose(*({"name": f"{n}.png", "mimeType": "image/png", "buffer": png} for n in range(5)))
+    page.films("lost", 3)
+    expect(page.page.locator("#offline")).to_contain_text("Connection lost")
+    page.photograph("offline")
+    page.page.context.set_offline(False)
+    page.films("ok", 5)
+    expect(page.page.locator("#offline")).to_be_hidden()
+
+
+def test_a_prior_stands_beside_the_film_and_moves_with_it(
+    opening: Opening, example_film: Path, example_dicom: Path
+) -> None:
+    page = opening()
+    page.choose(example_film, example_dicom)
+    page.films("ok", 2)
+    page.page.locator("#prior").select_option(label=example_dicom.name)
+    expect(page.page.locator(".pane")).to_have_count(2)
+    expect(page.page.locator(f"[data-finding={PRESENT}]")).to_contain_text("prior")
+    assert page.page.locator(".prior-mark").count() == 14
+    left, right = page.drawn(0), page.drawn(1)
+    page.page.locator(".pane").first.hover()
+    page.page.mouse.wheel(0, -400)
+    page.settled()
+    assert np.abs(page.drawn(0) - left).mean() > 1
+    assert np.abs(page.drawn(1) - right).mean() > 1
+    corners = page.page.locator(".corner.bottom-right")
+    assert corners.nth(0).text_content() == corners.nth(1).text_content()
+    page.photograph("prior")
+    page.page.locator("#prior").select_option(label="none")
+    expect(page.page.locator(".pane")).to_have_count(1)
+
+
+def test_downloads_are_what_the_server_said(
+    opening: Opening, service: httpx.Client, varied_classifier: Classifier, png: bytes, tmp_path: Path
+) -> None:
+    page = opening()
+    evil = '=cmd|"calc",1.png'
+    page.choose({"name": evil, "mimeType": "image/png", "buffer": png})
+    page.choose({"name": "half.png", "mimeType": "image/png", "buffer": png[:999]})
+    page.films("ok", 1)
+    page.films("error", 1)
+    page.page.locator(".film-button").first.click()
+
+    def download(button: str) -> bytes:
+        with page.page.expect_download() as started:
+            page.page.get_by_role("button", name=button, exact=True).click()
+        return Path(started.value.path()).read_bytes()
+
+    result = json.loads(download("JSON"))
+    assert result == service.get(result["links"]["self"]).json()
+    assert download("PNG") == service.get(result["links"]["overlay"][page.chosen()]).content
+    rows = list(csv.DictReader(io.StringIO(download("CSV").decode())))
+    assert [row["status"] for row in rows] == ["ok", "error"]
+    assert rows[0]["image"] == "'" + evil, "a spreadsheet must not run the name as a formula"
+    assert float(rows[0][PRESENT]) == next(
+        finding["probability"] for finding in result["findings"] if finding["finding"] == PRESENT
+    )
+    prediction = varied_classifier.predict(png)
+    with TableWriter(tmp_path / "table.csv", varied_classifier.findings, prediction.model) as table:
+        table.add(prediction)
+    assert list(rows[0]) == (tmp_path / "table.csv").read_text().splitlines()[0].split(",")
+
+
+def test_the_card_tells_what_was_measured(at_film: Seen, service: httpx.Client) -> None:
+    at_film.page.get_by_role("button", name="Model card").click()
+    card = service.get("/v1/model").json()
+    dialog = at_film.page.get_by_role("dialog")
+    expect(dialog).to_contain_text(card["sha256"])
+    expect(dialog).to_contain_text(card["intended_use"])
+    expect(dialog.get_by_role("row")).to_have_count(15)
+    expect(dialog).to_contain_text("0.520 (0.400–0.630)")
+    at_film.photograph("card")
+    at_film.page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+
+
+def test_the_notice_is_in_sight_at_every_scroll_position(opening: Opening, example_film: Path) -> None:
+    for size in ({"width": 1440, "height": 900}, {"width": 390, "height": 780}):
+        page = opening(viewport=size)
+        page.choose(example_film)
+        page.films("ok", 1)
+        page.js("scrollTo(0, document.body.scrollHeight)")
+        expect(page.page.locator("#notice")).to_be_in_viewport()
+
+
+def test_a_phone_shows_all_of_it_without_scrolling_sideways(opening: Opening, example_dicom: Path) -> None:
+    page = opening(
+        viewport={"width": 390, "height": 780}, has_touch=True, is_mobile=True, device_scale_factor=2
+    )
+    page.choose(example_dicom)
+    page.films("ok", 1)
+    page.settled()
+    assert page.js("document.documentElement.scrollWidth") <= 390
+    for name in ("Choose films", "Window", "Ruler", "Invert", "Reset", "Map", "Model card"):
+        expect(page.page.get_by_role("button", name=name, exact=True)).to_be_visible()
+    page.photograph("phone")
+    # A finger moves the film from the start; the map comes with a tap on a finding.
+    expect(page.page.get_by_role("button", name="Pan", exact=True)).to_have_attribute("aria-pressed", "true")
+    page.page.locator(".finding").nth(2).tap()
+    assert page.chosen() == page.page.locator(".finding").nth(2).get_attribute("data-finding")
+    page.page.screenshot(path=Path(SCREENSHOTS) / "phone-full.png", full_page=True) if SCREENSHOTS else None
+    too_small = page.js(
+        """[...document.querySelectorAll("button, select, input:not([hidden]), .finding, summary")]
+        .filter((element) => element.checkVisibility())
+        .map((element) => [element.id || element.textContent, element.getBoundingClientRect()])
+        .filter(([, box]) => box.width < 24 || box.height < 24)
+        .filter(([name]) => name !== "keys-on").map(([name]) => name)"""
+    )
+    # Labels enlarge their check boxes (WCAG 2.5.8, "Equivalent").
+    assert too_small in ([], ["linked"])
+
+
+@pytest.mark.parametrize("state", ["empty", "film", "prior", "unreadable", "card", "keys", "light", "phone"])
+def test_axe_finds_no_violation(
+    opening: Opening, example_film: Path, example_dicom: Path, state: str
+) -> None:
+    page = opening(**({"viewport": {"width": 390, "height": 780}} if state == "phone" else {}))
+    if state in ("film", "prior", "light", "card", "phone"):
+        page.choose(example_film, example_dicom)
+        page.films("ok", 2)
+    if state == "unreadable":
+        page.choose({"name": "x.png", "mimeType": "image/png", "buffer": b"x"})
+        page.films("error", 1)
+    if state == "prior":
+        page.page.locator("#prior").select_option(index=1)
+        expect(page.page.locator(".pane")).to_have_count(2)
+    if state in ("card", "keys"):
+        page.page.get_by_role("button", name={"card": "Model card", "keys": "Shortcuts"}[state]).click()
+    if state == "light":
+        page.page.get_by_role("button", name="Light").click()
+    page.photograph(f"axe-{state}")
+    import axe_playwright_python
+
+    page.js((Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text() + ";0")
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    found = page.js(f"axe.run(document, {{ runOnly: {json.dumps(tags)} }})")
+    assert found["passes"], "axe did not run"
+    assert [
+        (violation["id"], [node["html"][:200] for node in violation["nodes"]])
+        for violation in found["violations"]
+    ] == []
+
+
+def test_shortcuts_can_be_switched_off(at_film: Seen) -> None:
+    page = at_film.page
+    chosen = at_film.chosen()
+    page.keyboard.press("?")
+    page.get_by_label("Single-key shortcuts are on").uncheck()
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    assert at_film.chosen() == chosen
+
+
+def test_a_name_or_a_header_never_becomes_markup(
+    opening: Opening, serving: Serving, varied_classifier: Classifier, dicom: bytes
+) -> None:
+    attack = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>'
+    dataset = pydicom.dcmread(io.BytesIO(dicom))
+    dataset.PatientID = dataset.AccessionNumber = attack[:16]
+    dataset.BodyPartExamined = "<B>CHEST</B>"
+    dataset.PatientName = attack
+    buffer = io.BytesIO()
+    dataset.save_as(buffer)
+    with serving(varied_classifier, ServiceConfig(identifiers=True)) as client:
+        page = opening(str(client.base_url))
+        for name in (attack, "javascript:alert(1).dcm", "${7*7}{{7*7}}.dcm"):
+            page.choose({"name": name, "mimeType": "application/dicom", "buffer": buffer.getvalue()})
+        page.films("ok", 3)
+        page.settled()
+        page.page.locator("#prior").select_option(index=1)
+        expect(page.page.locator("#facts")).to_contain_text("<B>CHEST</B>")
+        assert page.page.locator("#facts img, #facts b, .film img, .film script, option img").count() == 0
+        assert page.js("window.pwned") is None
+
+
+def test_a_key_is_asked_for_once_and_kept_for_the_session(
+    opening: Opening, serving: Serving, classifier: Classifier, example_film: Path, browser: Browser
+) -> None:
+    key = "correct-horse-battery"
+    with serving(classifier, ServiceConfig(api_keys=(key,))) as client:
+        context = browser.new_context()
+        page = Seen(context, str(client.base_url))
+        page.page.goto(page.address)
+        dialog = page.page.get_by_role("dialog", name="API key")
+        dialog.get_by_label("Key", exact=True).fill("wrong-wrong-wrong-wrong")
+        dialog.get_by_role("button").click()
+        dialog.get_by_label("Key", exact=True).fill(key)
+        dialog.get_by_role("button").click()
+        page.page.locator("html[data-ready=yes]").wait_for()
+        page.choose(example_film)
+        page.films("ok", 1)
+        page.settled()
+        page.page.reload()
+        page.films("ok", 1)
+        context.close()
+
+
+def test_reloading_keeps_the_films_and_forgetting_removes_them_everywhere(
+    at_film: Seen, service: httpx.Client
+) -> None:
+    (id_,) = json.loads(at_film.js('sessionStorage.getItem("chexnet-films")'))
+    at_film.page.reload()
+    at_film.films("ok", 1)
+    at_film.settled()
+    expect(at_film.page.locator(".finding")).to_have_count(14)
+    at_film.page.get_by_role("button", name="Forget all").click()
+    expect(at_film.page.locator(".film")).to_have_count(0)
+    expect(at_film.page.locator("#empty")).to_be_visible()
+    expect(at_film.page.locator("#spoken")).to_contain_text("forgotten")
+    assert service.get(f"/v1/predictions/{id_}").status_code == 404
+
+
+def test_no_identity_is_on_the_page_unless_asked_for(opening: Opening, dicom: bytes) -> None:
+    dataset = pydicom.dcmread(io.BytesIO(dicom))
+    dataset.PatientName, dataset.PatientID, dataset.AccessionNumber = "Doe^Jane", "PID-SECRET", "ACC-SECRET"
+    buffer = io.BytesIO()
+    dataset.save_as(buffer)
+    page = opening()
+    page.choose({"name": "film.dcm", "mimeType": "application/dicom", "buffer": buffer.getvalue()})
+    page.films("ok", 1)
+    page.settled()
+    text = page.js("document.documentElement.outerHTML")
+    assert not any(secret in text for secret in ("Jane", "SECRET", str(dataset.SOPInstanceUID)))
