@@ -185,7 +185,8 @@ def _stored_bits(
 ) -> UInt16[np.ndarray, "rows columns"]:
     """Only the stored bits of each cell: the others may hold overlays or garbage (PS3.5 8.1.1)."""
     shift = header.high_bit + 1 - header.bits_stored
-    return ((cells >> shift) & (2**header.bits_stored - 1)).astype(np.uint16)
+    lowered = cells >> shift if shift else cells
+    return (lowered & (2**header.bits_stored - 1)).astype(np.uint16, copy=False)
 
 
 def _rle_cells(frame: bytes, header: PixelHeader) -> Integer[np.ndarray, "rows columns"]:

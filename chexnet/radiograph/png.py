@@ -72,8 +72,8 @@ class _Png:
     interlaced: bool
     image_data: bytes
     palette: bytes
-    transparency: bytes | None
-    significant_bits: bytes | None
+    transparency: bytes
+    significant_bits: bytes
 
 
 def read_png(data: bytes, name: str) -> Radiograph:
@@ -107,7 +107,7 @@ def _parse(data: bytes) -> _Png:
     first = dict(reversed(chunks))
     if b"acTL" in first:
         raise Unfit("an animated PNG; expected one image")
-    palette = first.get(b"PLTE", b"")
+    palette = bytes(first.get(b"PLTE", b""))
     if colour == PALETTE and (not palette or len(palette) % 3):
         raise Unfit("a palette PNG without a palette; expected a PLTE chunk")
     image_data = b"".join(content for kind, content in chunks if kind == b"IDAT")
@@ -121,25 +121,24 @@ def _parse(data: bytes) -> _Png:
         interlace == 1,
         image_data,
         palette,
-        first.get(b"tRNS"),
-        first.get(b"sBIT"),
+        bytes(first.get(b"tRNS", b"")),
+        bytes(first.get(b"sBIT", b"")),
     )
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
     """Kind and content of each chunk up to IEND, checksums verified ("Chunk layout")."""
+    view = memoryview(data)
     position, kind = 8, b""
     while kind != b"IEND":
-        if position + 12 > len(data):
-            raise Unfit("a truncated PNG; expected an IEND chunk at its end")
-        length, kind = struct.unpack_from(">I4s", data, position)
+        length, kind = struct.unpack_from(">I4s", data, position) if position + 12 <= len(data) else (0, b"")
         end = position + 8 + length
-        if end + 4 > len(data):
+        if not kind or end + 4 > len(data):
             raise Unfit("a truncated PNG; expected an IEND chunk at its end")
-        content = data[position + 8 : end]
-        if zlib.crc32(content, zlib.crc32(kind)) != int.from_bytes(data[end : end + 4], "big"):
+        # The checksum covers the kind and the content.
+        if zlib.crc32(view[position + 4 : end]) != int.from_bytes(view[end : end + 4], "big"):
             raise Unfit(f"a damaged PNG; expected the checksum of chunk {kind!r} to match")
-        yield kind, content
+        yield kind, view[position + 8 : end]
         position = end + 4
 
 
@@ -155,7 +154,7 @@ def _grey(png: _Png, notes: list[str]) -> Float32[np.ndarray, "height width"]:
     grey = np.asarray(np.divide(luma, highest, dtype=np.float32))
     if png.colour in (GREY_ALPHA, RGB_ALPHA):
         return _over_black(grey, samples[..., -1] / np.float32(65535), notes)
-    if png.transparency is not None:
+    if png.transparency:
         return _over_black(grey, _not_the_key(colours, png.transparency), notes)
     return grey
 
@@ -165,8 +164,10 @@ def _grey_of_bytes(png: _Png, notes: list[str]) -> Float32[np.ndarray, "height w
     image = _unpack(png)
     grey = _unit(np.asarray(image.convert("L")))
     if png.colour in (RGB_ALPHA, GREY_ALPHA):
-        return _over_black(grey, _unit(np.asarray(image.getchannel("A"))), notes)
-    if png.transparency is not None:
+        alpha = image.getchannel("A")
+        opaque = alpha.getextrema() == (255, 255)
+        return grey if opaque else _over_black(grey, _unit(np.asarray(alpha)), notes)
+    if png.transparency:
         return _over_black(grey, _not_the_key(np.asarray(image), png.transparency), notes)
     return grey
 
@@ -178,7 +179,7 @@ def _grey_of_palette(png: _Png, notes: list[str]) -> Float32[np.ndarray, "height
         raise ValueError("an index lies beyond the palette")
     grey = ((colours @ _LUMA) / 255).astype(np.float32)
     alpha = np.ones(len(grey), np.float32)
-    if png.transparency is not None:
+    if png.transparency:
         opacities = np.frombuffer(png.transparency, np.uint8)[: len(grey)]
         alpha[: len(opacities)] = _unit(opacities)
     return _over_black(grey[indices], alpha[indices], notes)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -79,11 +80,35 @@ def network_input(
     bilinear with antialiasing (a triangle filter as wide as the scale), computed on floats: without
     antialiasing, thin structures such as vessels and pleural lines would flicker in and out.
     """
-    from PIL import Image
-
-    side = (preprocessing.size, preprocessing.size)
-    grey = np.asarray(Image.fromarray(radiograph.pixels).resize(side, Image.Resampling.BILINEAR))
-    mean = np.array(preprocessing.mean, np.float32)[:, None, None]
-    std = np.array(preprocessing.std, np.float32)[:, None, None]
-    normalised: Float32[np.ndarray, "3 size size"] = (grey - mean) / std
+    size = preprocessing.size
+    grey = _shrink_rows(_shrink_rows(radiograph.pixels, size).T, size).T
+    normalised = np.empty((3, size, size), np.float32)
+    for channel, mean, std in zip(normalised, preprocessing.mean, preprocessing.std, strict=True):
+        np.divide(grey - np.float32(mean), np.float32(std), out=channel)
     return normalised
+
+
+def _shrink_rows(pixels: Float32[np.ndarray, "height width"], size: int) -> Float32[np.ndarray, "size width"]:
+    """Each new row is a weighted mean of old rows.
+
+    Written out here because Pillow, which agrees to the last place, copies a whole film to do it.
+    """
+    pixels = np.ascontiguousarray(pixels)
+    shrunk = np.empty((size, pixels.shape[1]), np.float32)
+    for row, (start, weights) in zip(shrunk, _triangles(len(pixels), size), strict=True):
+        np.dot(weights, pixels[start : start + len(weights)], out=row)
+    return shrunk
+
+
+@lru_cache(maxsize=64)
+def _triangles(old: int, new: int) -> tuple[tuple[int, Float32[np.ndarray, " taps"]], ...]:
+    """For each new row, the first old row that it covers and the weights of those that follow."""
+    scale = old / new
+    support = max(scale, 1.0)
+    triangles = []
+    for center in (np.arange(new) + 0.5) * scale:
+        start = max(int(center - support + 0.5), 0)
+        covered = np.arange(start, min(int(center + support + 0.5), old))
+        weights = np.maximum(0, 1 - np.abs(covered + 0.5 - center) / support)
+        triangles.append((start, (weights / weights.sum()).astype(np.float32)))
+    return tuple(triangles)

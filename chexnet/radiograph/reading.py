@@ -129,7 +129,7 @@ def _content(path: str, name: str) -> bytes:
         if status.st_size > MAX_FILE_BYTES:
             raise UnreadableImage(name, f"{status.st_size} bytes; expected at most {MAX_FILE_BYTES}")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read(MAX_FILE_BYTES + 1)
+            return file.read(status.st_size)
     except OSError as error:
         raise UnreadableImage(name, f"{_why(error)}; {_EXPECTED}") from error
     finally:

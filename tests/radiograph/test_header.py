@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from films import data_set, film, png, written
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import Dataset
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -120,6 +120,7 @@ def test_a_patient_id_is_read_in_the_files_character_set(character_set, patient_
 NUMBERED = written(data_set(film(), PatientID="#" * 40))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=40))
 def test_no_header_value_stops_the_reading_of_the_picture(value):
     data = NUMBERED.replace(b"#" * 40, value.ljust(40))

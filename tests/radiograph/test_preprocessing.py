@@ -90,6 +90,7 @@ def test_a_pattern_finer_than_the_input_is_averaged_and_not_sampled():
     assert np.abs(values[0] - 0.5).max() < 0.06  # a triangle of 4.6 pixels leaves a twentieth
 
 
+@settings(deadline=None)
 @given(level=fractions)
 def test_a_constant_film_stays_constant(level):
     values = network_input(radiograph(np.full((60, 70), level)))
@@ -129,6 +130,7 @@ def test_the_defaults_are_the_papers():
     assert Preprocessing() == Preprocessing(224, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
+@settings(deadline=None)
 @given(
     size=st.integers(1, 2000),
     mean=st.tuples(*[st.floats(-2, 2)] * 3),
