@@ -283,17 +283,16 @@ def _padding(elements: Elements, header: PixelHeader) -> tuple[int, int] | None:
 
 
 def _inverted(elements: Elements, notes: list[str]) -> bool:
-    """Whether the lowest value is white.
+    """Whether the lowest value is white: (0028,0004) Photometric Interpretation (PS3.3 C.7.6.3.1.2).
 
-    (0028,0004) Photometric Interpretation (PS3.3 C.7.6.3.1.2); (2050,0020) Presentation LUT Shape
-    says the same again (C.8.11.3.1.2), and decides where the two disagree.
+    (2050,0020) Presentation LUT Shape must say the same again (C.8.11.3). Where it does not, it is
+    the shape that is wrong in the files known, and that most viewers ignore.
     """
     monochrome1 = elements.string("PhotometricInterpretation") == "MONOCHROME1"
     shape = elements.string("PresentationLUTShape")
-    inverse = {"INVERSE": True, "IDENTITY": False}.get(shape or "", monochrome1)
-    if inverse != monochrome1:
+    if shape == ("IDENTITY" if monochrome1 else "INVERSE"):
         notes.append(f"{label('PresentationLUTShape')} {shape} contradicts the Photometric Interpretation")
-    return inverse
+    return monochrome1
 
 
 class _Description(TypedDict):

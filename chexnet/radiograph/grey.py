@@ -87,7 +87,7 @@ class GreyScale:
         slope, intercept: (0028,1053) and (0028,1052), used where there is no Modality LUT.
         padding: lowest and highest value that is no picture, (0028,0120) and (0028,0121), or None.
         voi: the file's VOI LUTs and windows, in that order.
-        inverted: the lowest value is white: MONOCHROME1, Presentation LUT Shape INVERSE.
+        inverted: the lowest value is white, as in MONOCHROME1.
     """
 
     bits_stored: int
@@ -124,20 +124,22 @@ def grey_of(
         window: which of `scale.voi` to apply.
         notes: what had to be assumed is appended here.
     """
-    present = np.zeros(2**scale.bits_stored, bool)
+    counts = np.zeros(2**scale.bits_stored, np.int64)
     for rows in _blocks(patterns):
-        present[patterns[rows]] = True
-    table = grey_table(scale, present, window, notes)
+        counts += np.bincount(patterns[rows].ravel(), minlength=len(counts))
+    table = grey_table(scale, counts > 0, window, notes)
     picture = np.empty(patterns.shape, np.float32)
     for rows in _blocks(patterns):
-        picture[rows] = table[patterns[rows]]
+        # No pattern lies outside of the table; with "clip", NumPy need not look twice.
+        np.take(table, patterns[rows], out=picture[rows], mode="clip")
     return picture
 
 
-def _blocks(picture: Shaped[np.ndarray, "height width"], rows: int = 64) -> Iterator[slice]:
-    """Slices of a few rows each: NumPy widens every index to eight bytes, too much for a whole picture."""
-    for start in range(0, len(picture), rows):
-        yield slice(start, start + rows)
+def _blocks(picture: Shaped[np.ndarray, "height width"]) -> Iterator[slice]:
+    """Slices of a few rows each: NumPy widens every index to eight bytes, which must stay in the cache."""
+    step = max(1, 2**16 // picture.shape[1])
+    for start in range(0, len(picture), step):
+        yield slice(start, start + step)
 
 
 def grey_table(

@@ -49,6 +49,7 @@ centers = st.integers(-50_000, 50_000).map(lambda n: n / 8)
 widths = st.integers(8, 80_000).map(lambda n: n / 8)
 
 
+@settings(deadline=None)
 @given(center=centers, width=widths, function=st.sampled_from(sorted(ORACLES)), seed=st.integers(0, 99))
 def test_a_window_shows_what_the_standards_formula_says(center, width, function, seed):
     values = np.random.default_rng(seed).integers(-32768, 65536, 200).astype(float)
@@ -89,6 +90,7 @@ def test_a_linear_window_of_width_one_is_a_threshold():
     np.testing.assert_array_equal(Window(10.0, 1.0).shown(values), [0, 0, 1, 1])
 
 
+@settings(deadline=None)
 @given(
     first=st.integers(-3000, 3000),
     entries=st.lists(st.integers(0, 4095), min_size=1, max_size=60),
@@ -429,10 +431,10 @@ def test_a_rescale_slope_of_zero_is_ignored_with_a_note():
 
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
 @pytest.mark.parametrize("shape", ["IDENTITY", "INVERSE"])
-def test_the_presentation_lut_shape_decides_the_polarity_and_a_contradiction_is_said(photometric, shape):
+def test_the_photometric_interpretation_decides_the_polarity_and_a_contradiction_is_said(photometric, shape):
+    """Some detectors write a Presentation LUT Shape that contradicts it, and is wrong."""
     radiograph = read_radiograph(dicom(film(), photometric=photometric, PresentationLUTShape=shape))
-    shown = film() / 4095
-    expected = 1 - shown if shape == "INVERSE" else shown
-    np.testing.assert_allclose(radiograph.pixels, expected, rtol=0, atol=1e-7)
+    alone = read_radiograph(dicom(film(), photometric=photometric))
+    np.testing.assert_array_equal(radiograph.pixels, alone.pixels)
     consistent = (photometric == "MONOCHROME1") == (shape == "INVERSE")
     assert any("contradicts" in note for note in radiograph.notes) != consistent
