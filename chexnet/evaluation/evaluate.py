@@ -221,7 +221,7 @@ def _finding(
 def _auroc(cohort: Cohort, finding: str, measurements: Measurements) -> Measure:
     """The AUROC; where it is exactly 0 or 1, with the exact bound, as all resamples agree then."""
     measured = measurements.measure(f"auroc/{finding}")
-    if measured.value not in {0.0, 1.0}:
+    if measured.value not in {0.0, 1.0} or int(cohort.clusters.max()) == 0:
         return measured
     known = cohort.known(finding)
     estimate = auroc_interval(

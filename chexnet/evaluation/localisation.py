@@ -99,8 +99,11 @@ def read_boxes(
     path = Path(path)
     if not path.is_file():
         raise BadTable(f"{path}: no such file; expected a table of boxes")
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = [row for row in csv.reader(file) if row]
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = [row for row in csv.reader(file) if row]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadTable(f"{path}: not a CSV in UTF-8 ({error})") from error
     if len(rows) < 2:
         raise BadTable(f"{path}: the table has no boxes")
     places = _places(rows[0], finding, path)

@@ -95,7 +95,8 @@ def prediction_columns(table: Table, names: ColumnNames) -> dict[str, str]:
         raise BadTable(f"{table.path}: no image was scored: {_reasons(table, scored)}")
     if not numeric:
         raise BadTable(
-            f"{table.path}: no column holds probabilities; found {', '.join(map(repr, table.columns))}"
+            f"{table.path}: no column holds probabilities; found {', '.join(map(repr, table.columns))}; "
+            "columns are separated by commas"
         )
     return numeric
 

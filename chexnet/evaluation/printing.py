@@ -14,6 +14,7 @@ from chexnet.evaluation.grids import (
     table_2,
 )
 from chexnet.evaluation.readers import ReaderComparison
+from chexnet.paper import PATHOLOGIES
 
 TABLE_2_NOTE = (
     "Bold: the interval lies above all published values. Published values come from other random splits; "
@@ -30,7 +31,9 @@ def show_evaluation(evaluation: Evaluation) -> str:
     parts = [*data_lines(evaluation)]
     if evaluation.contamination:
         parts.append(evaluation.contamination.message)
-    parts.append(f"{table_2(evaluation).markdown()}\n\n{TABLE_2_NOTE}")
+    parts.append(table_2(evaluation).markdown())
+    if set(evaluation.findings) & set(PATHOLOGIES):
+        parts.append(TABLE_2_NOTE)
     parts.append(other_measures(evaluation).markdown())
     if evaluation.thresholds:
         grid = operating_points(evaluation)
@@ -49,9 +52,9 @@ def show_evaluation(evaluation: Evaluation) -> str:
 def data_lines(evaluation: Evaluation) -> list[str]:
     """How many images, and which were left out."""
     cohort, options = evaluation.cohort, evaluation.options
-    who = "images (no patient is known)" if cohort.patients is None else f"{cohort.patients:,} patients"
+    who = "; no patient is known" if cohort.patients is None else f" of {cohort.patients:,} patients"
     lines = [
-        f"{len(cohort.labels.images):,} images of {who}; {options.confidence:.0%} intervals from "
+        f"{len(cohort.labels.images):,} images{who}; {options.confidence:.0%} intervals from "
         f"{options.samples:,} {options.interval} bootstrap samples of "
         f"{'images' if cohort.patients is None else 'patients'}."
     ]
@@ -86,7 +89,8 @@ def show_readers(one: ReaderComparison) -> str:
         consensus_grid(one).markdown(),
         f"AUROC of {one.model_name} against the majority of all readers: {one.model_auroc.show(3)}.",
     ]
-    return "\n\n".join(lines + [f"- {reason}" for reason in reader_reasons(one)])
+    missing = "\n".join(f"- {reason}" for reason in reader_reasons(one))
+    return "\n\n".join([*lines, missing] if missing else lines)
 
 
 def study_line(one: ReaderComparison) -> str:
