@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from chexnet.radiograph.phantom.anatomy import FLUID_PER_MM, LEFT, RIGHT, Anatomy, Opacity
-from chexnet.radiograph.phantom.organs import lung
+from chexnet.radiograph.phantom.organs import abdomen, heart, lung_cavity
 from chexnet.radiograph.phantom.rays import Film, Grid
 from chexnet.radiograph.phantom.rods import Points, Rods, curve, ray_sum_of_rods, unit
 
@@ -17,9 +17,9 @@ THINNEST_VESSEL_MM = 0.35
 def _free_lung(points: Points, side: int, anatomy: Anatomy) -> np.ndarray:
     """Whether a vessel may be there: air around it, or the hilum, which lies against the heart."""
     x, y, z = points.T
-    cavity, (heart_span, *_, abdomen_span) = lung(x, z, side, anatomy)
+    air = lung_cavity(x, z, side).holds(y) & ~heart(x, z, anatomy.heart).holds(y)
     root = (np.abs(x) < 42) & (z > -10)
-    return np.asarray((root | cavity.holds(y) & ~heart_span.holds(y)) & ~abdomen_span.holds(y))
+    return np.asarray((root | air) & ~abdomen(x, z, side, anatomy.dome_mm(side)).holds(y))
 
 
 def hilum(side: int) -> list[Rods]:

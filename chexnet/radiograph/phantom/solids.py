@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -51,10 +52,16 @@ def ellipsoid(
     return Span(centre[1] - half, centre[1] + half)
 
 
+@lru_cache(maxsize=256)
+def _knots(table: tuple[tuple[Number, Number], ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Knots, values and slopes, worked out once a table: vessels ask for the same curves at every step."""
+    knots, values = np.array(sorted(table), dtype=float).T
+    return knots, values, np.gradient(values, knots)
+
+
 def spline(at: Rays | Number, table: Table) -> Rays:
     """Smooth curve through (knot, value) pairs: cubic Hermite, central slopes, level beyond the ends."""
-    knots, values = np.array(sorted(table), dtype=float).T
-    slopes = np.gradient(values, knots)
+    knots, values, slopes = _knots(tuple(table))
     dtype = np.result_type(at, np.float32)
     at = np.clip(at, knots[0], knots[-1])
     i = np.clip(np.searchsorted(knots, at) - 1, 0, len(knots) - 2)
