@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pydicom
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from chexnet.examples import EXAMPLES, NORMAL_PNG, OPACITY_DICOM, OPACITY_PNG, example_path
-from chexnet.examples.making import example_phantom, write_examples
+from chexnet.examples.making import OPACITY, SEED, dicom_image, example_phantom, write_examples
 from chexnet.radiograph import read_radiograph
 from chexnet.radiograph.phantom import Anatomy, Opacity, Phantom, thorax_phantom
 from chexnet.radiograph.phantom.film import exposed
@@ -24,10 +25,9 @@ from chexnet.radiograph.phantom.rays import FIELD_MM, Grid
 from chexnet.radiograph.phantom.rods import Rods, curve, ray_sum_of_rods
 from chexnet.radiograph.phantom.skeleton import bone
 from chexnet.radiograph.phantom.solids import Span, ellipsoid, spline, thickness_outside
-from chexnet.radiograph.phantom.thorax import RaySums, ray_sums, texture
+from chexnet.radiograph.phantom.thorax import ClearThorax, clouding, ray_sums, texture
 
 AVERAGE = Anatomy()
-RIGHT_LOWER = Opacity.in_zone("right", "lower")
 ZONES = [(side, zone) for side in ("right", "left") for zone in ("upper", "middle", "lower")]
 
 lengths = st.floats(5.0, 60.0)
@@ -39,9 +39,26 @@ def depths(count: int = 20001) -> np.ndarray:
 
 
 @cache
-def noiseless(size: int = 256, **kwargs) -> Phantom:
+def noiseless(size: int, seed: int) -> Phantom:
     """Drawn once for all tests, since every film takes the better part of a second."""
-    return thorax_phantom(size, quanta_per_mm2=math.inf, **kwargs)
+    return thorax_phantom(size, seed=seed, quanta_per_mm2=math.inf)
+
+
+@cache
+def smallest() -> Phantom:
+    """As few pixels as a film may have; otherwise it is the example with the opacity."""
+    return thorax_phantom(32, seed=SEED, opacity=OPACITY)
+
+
+def shipped(name: str) -> Phantom:
+    """An embedded example, as its file shows it."""
+    pixels = read_radiograph(example_path(name)).pixels
+    return Phantom(pixels, FIELD_MM / len(pixels), None)
+
+
+def coarse(pixels: np.ndarray, by: int) -> np.ndarray:
+    side = len(pixels) // by
+    return pixels.reshape(side, by, side, by).mean(axis=(1, 3))
 
 
 def at(phantom: Phantom, x_mm: float, z_mm: float, radius_mm: float = 4) -> float:
@@ -180,18 +197,27 @@ def test_noise_is_that_of_the_quanta_counted():
 
 
 @cache
-def sums(opacity: Opacity | None) -> RaySums:
-    return ray_sums(256, AVERAGE, opacity, np.random.default_rng(3))
+def clear_thorax() -> ClearThorax:
+    return ClearThorax.drawn(AVERAGE.rays(256), AVERAGE, np.random.default_rng(3))
+
+
+def test_an_opacity_only_ever_adds_to_the_ray_sum():
+    clear = clear_thorax().total.clip(0)
+    clouded = ray_sums(256, AVERAGE, OPACITY, np.random.default_rng(3))
+    assert (clouded.total >= clear).all()
+    # Everything else is the same body: single precision of sums up to about 6.
+    np.testing.assert_allclose(clouded.total - clear, clouded.opacity, atol=2e-6)
 
 
 @pytest.mark.parametrize(("side", "zone"), ZONES)
-def test_an_opacity_only_ever_adds_to_the_ray_sum(side, zone):
-    clear, clouded = sums(None), sums(Opacity.in_zone(side, zone))
-    assert (clouded.total >= clear.total).all()
-    assert clouded.opacity.max() > 0.3
-    assert not clear.opacity.any()
-    # Everything else is the same body: single precision of sums up to about 6.
-    np.testing.assert_allclose(clouded.total - clear.total, clouded.opacity, atol=2e-6)
+def test_every_zone_has_room_for_an_opacity_which_fills_no_more_than_that(side, zone):
+    grid, room = AVERAGE.rays(256), clear_thorax().room
+    added = clouding(Opacity.in_zone(side, zone), grid, room, np.random.default_rng(4))
+    assert added.max() > 0.3
+    assert (added >= 0).all()
+    assert (added <= room).all()
+    # The patient's right is the film's left.
+    assert {"right": grid.x < 0, "left": grid.x > 0}[side][added.any(axis=0)].all()
 
 
 def test_the_same_draw_gives_the_same_texture_at_every_size():
@@ -203,9 +229,9 @@ def test_the_same_draw_gives_the_same_texture_at_every_size():
 # --- The film ---
 
 
-@pytest.mark.parametrize("size", [32, 100])
+@pytest.mark.parametrize("size", [32, 171])
 def test_a_film_is_square_finite_and_between_black_and_white(size):
-    film = thorax_phantom(size, seed=1, opacity=RIGHT_LOWER)
+    film = smallest() if size == 32 else noiseless(size, 1)
     assert film.pixels.shape == (size, size)
     assert film.pixels.dtype == np.float32
     assert np.isfinite(film.pixels).all()
@@ -214,23 +240,21 @@ def test_a_film_is_square_finite_and_between_black_and_white(size):
     assert film.pixel_spacing_mm * size == pytest.approx(FIELD_MM)
 
 
-def test_the_same_seed_gives_the_same_film_and_another_seed_another_body():
-    first, other = noiseless(seed=0), noiseless(seed=1)
-    again = thorax_phantom(256, seed=0, quanta_per_mm2=math.inf)
-    np.testing.assert_array_equal(first.pixels, again.pixels)
-    assert np.abs(first.pixels - other.pixels).mean() > 0.02
+def test_another_seed_gives_another_body():
+    # That the same seed gives the same film, noise and all, the shipped examples prove.
+    other = coarse(shipped(NORMAL_PNG).pixels, 3)
+    assert np.abs(noiseless(256, 0).pixels - other).mean() > 0.02
 
 
 def test_a_small_film_is_the_large_one_seen_coarsely():
-    large, small = noiseless(512, seed=0).pixels, noiseless(256, seed=0).pixels
-    binned = large.reshape(256, 2, 256, 2).mean(axis=(1, 3))
+    large, small = noiseless(512, 0).pixels, noiseless(256, 0).pixels
     # A mean of logarithms is not the logarithm of a mean, but only at edges is the difference seen.
-    assert np.abs(binned - small).mean() < 0.005
+    assert np.abs(coarse(large, 2) - small).mean() < 0.005
 
 
-@pytest.mark.parametrize(("side", "zone"), [("right", "lower"), ("left", "lower")])
-def test_an_opacity_changes_the_film_in_its_box_and_hardly_elsewhere(side, zone):
-    clear, clouded = (noiseless(seed=0, opacity=some) for some in (None, Opacity.in_zone(side, zone)))
+def test_an_opacity_changes_the_film_in_its_box_and_hardly_elsewhere():
+    # Both films are of one body, with one draw of noise.
+    clear, clouded = example_phantom(NORMAL_PNG), example_phantom(OPACITY_PNG)
     x, y, width, height = clouded.opacity_box
     change = clouded.pixels - clear.pixels
     rows, columns = slice(int(y), math.ceil(y + height)), slice(int(x), math.ceil(x + width))
@@ -242,23 +266,22 @@ def test_an_opacity_changes_the_film_in_its_box_and_hardly_elsewhere(side, zone)
     assert np.abs(change).mean() < 0.002
 
 
-def test_an_opacitys_box_lies_on_its_side_of_the_patient():
-    right, left = (
-        noiseless(seed=0, opacity=Opacity.in_zone(side, "lower")).opacity_box for side in ("right", "left")
-    )
-    assert right[0] + right[2] < 128 < left[0]
-    assert noiseless(seed=0).opacity_box is None
+def test_an_opacitys_box_has_its_place_in_the_body_at_every_size():
+    small, large = smallest(), example_phantom(OPACITY_PNG)
+    small_mm, large_mm = (np.array(film.opacity_box) * film.pixel_spacing_mm for film in (small, large))
+    # Drawn from 512 and 768 rays a side: an edge may move by a ray of either, a width by twice that.
+    ray_mm = FIELD_MM / 512 + FIELD_MM / 768
+    assert (np.abs(small_mm - large_mm) <= [ray_mm, ray_mm, 2 * ray_mm, 2 * ray_mm]).all()
+    assert noiseless(256, 0).opacity_box is None
 
 
-def test_an_opacitys_box_scales_with_the_film():
-    small, large = (noiseless(size, seed=0, opacity=RIGHT_LOWER).opacity_box for size in (128, 256))
-    # Both come from 512 rays a side, so they agree exactly.
-    assert np.array(large) == pytest.approx(2 * np.array(small))
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_a_film_shows_what_a_frontal_chest_film_shows(seed):
-    film = noiseless(seed=seed)
+@pytest.mark.parametrize(
+    "drawn",
+    [lambda: noiseless(256, 0), lambda: noiseless(171, 1), lambda: shipped(NORMAL_PNG)],
+    ids=["seed 0", "seed 1", "example"],
+)
+def test_a_film_shows_what_a_frontal_chest_film_shows(drawn):
+    film = drawn()
     right_lung, left_lung = at(film, -75, 60), at(film, 75, 60)
     heart, liver, air = at(film, 40, -45), at(film, -70, -120), at(film, 130, 178)
     assert air < 0.15 < max(right_lung, left_lung) < 0.6 < heart
@@ -270,12 +293,12 @@ def test_a_film_shows_what_a_frontal_chest_film_shows(seed):
 
 
 def test_the_trachea_is_darker_than_what_lies_beside_it():
-    film = noiseless(512, seed=0)
+    film = noiseless(512, 0)
     assert at(film, -2, 125, 3) < min(at(film, -24, 125, 3), at(film, 24, 125, 3)) - 0.05
 
 
 def test_the_word_synthetic_is_burned_in():
-    film = noiseless(512, seed=0).pixels
+    film = noiseless(512, 0).pixels
     word = film[10:40, 10:140]
     # The corner is air, black but for letters that cover about a third of their box.
     assert word.max() == pytest.approx(0.85)
@@ -295,7 +318,8 @@ def test_a_film_has_the_grey_values_of_real_ones(data_dir):
     ]
     levels = [0.1, 0.25, 0.5, 0.75, 0.9]
     real = np.array([np.quantile(read_radiograph(path).pixels, levels) for path in paths])
-    ours = np.mean([np.quantile(noiseless(seed=seed).pixels, levels) for seed in range(3)], axis=0)
+    films = (noiseless(256, 0), noiseless(171, 1), shipped(NORMAL_PNG))
+    ours = np.mean([np.quantile(film.pixels, levels) for film in films], axis=0)
     assert len(paths) > 30
     # The average phantom is within one deviation of the real films' spread at every level.
     assert (np.abs(ours - real.mean(axis=0)) < real.std(axis=0)).all()
@@ -347,22 +371,25 @@ def test_an_unknown_example_is_refused_with_the_names_of_those_there_are():
         example_path("patient.png")
 
 
-def test_the_examples_are_what_the_phantom_draws(tmp_path):
-    write_examples(tmp_path)
-    for name in EXAMPLES:
-        shipped, made = (
-            read_radiograph(folder / name).pixels for folder in (example_path(name).parent, tmp_path)
-        )
-        # One grey level: processors round differently in the last place.
-        levels = 4095 if name.endswith(".dcm") else 255
-        assert np.abs(shipped - made).max() * levels <= 1.01
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """The examples, made anew."""
+    folder = tmp_path_factory.mktemp("examples")
+    write_examples(folder)
+    return folder
 
 
-def test_making_the_dicom_example_twice_gives_the_same_bytes(tmp_path):
-    for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
-        write_examples(tmp_path / folder)
-    assert (tmp_path / "a" / OPACITY_DICOM).read_bytes() == (tmp_path / "b" / OPACITY_DICOM).read_bytes()
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_examples_are_what_the_phantom_draws(name, made):
+    there, anew = read_radiograph(example_path(name)).pixels, read_radiograph(made / name).pixels
+    # One grey level: processors round differently in the last place.
+    assert np.abs(there - anew).max() * (4095 if name.endswith(".dcm") else 255) <= 1.01
+
+
+def test_making_the_dicom_example_twice_gives_the_same_bytes(made, tmp_path):
+    again = tmp_path / OPACITY_DICOM
+    dicom_image(example_phantom(OPACITY_DICOM)).save_as(again, enforce_file_format=True)
+    assert again.read_bytes() == (made / OPACITY_DICOM).read_bytes()
 
 
 @pytest.mark.parametrize("name", [NORMAL_PNG, OPACITY_PNG])
