@@ -33,6 +33,7 @@ PARSER_FAILURES = (
     EOFError,
     LookupError,
     NotImplementedError,
+    OSError,
     OverflowError,
     RecursionError,
     TypeError,

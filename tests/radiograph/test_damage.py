@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from films import LOSSLESS, NATIVE, codestream, data_set, dicom, encapsulated, film, jpeg, png
+from films import LOSSLESS, NATIVE, codestream, data_set, dicom, encapsulated, film, jpeg, png, written
 from png_files import write_png
+from pydicom import Dataset
 from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLosslessSV1, JPEGLSLossless, RLELossless
 
 from chexnet.radiograph import UnreadableImage, gdcm_worker, network_input, read_radiograph
@@ -52,6 +53,22 @@ def test_a_file_without_its_last_bytes_is_refused_or_the_same(what):
     for missing in (1, 2, 3, 5, 9, 14):
         pixels = read_or_refuse(data[:-missing])
         assert pixels is None or np.array_equal(pixels, whole)
+
+
+@pytest.mark.parametrize("undefined_length", [False, True])
+def test_a_file_cut_anywhere_inside_of_a_sequence_is_refused(undefined_length):
+    item = Dataset()
+    item.LUTDescriptor, item.LUTData = [40, 0, 12], bytes(80)
+    item["LUTDescriptor"].VR, item["LUTData"].VR = "US", "OW"
+    item.is_undefined_length_sequence_item = undefined_length
+    dataset = data_set(film(), VOILUTSequence=[item])
+    dataset["VOILUTSequence"].is_undefined_length = undefined_length
+    data = written(dataset)
+    start, end = data.index(b"\x28\x00\x10\x30SQ"), data.index(b"\xe0\x7f\x10\x00OW")
+    for cut in range(start, end):
+        assert read_or_refuse(data[:cut]) is None
+        # And with what follows moved up, as where bytes were lost on the way.
+        read_or_refuse(data[:cut] + data[cut + 3 :])
 
 
 @pytest.mark.parametrize("syntax", [JPEGBaseline8Bit, JPEGLSLossless, JPEG2000Lossless, RLELossless])
