@@ -98,12 +98,13 @@ class Batches(DataLoader[Example | UnreadableImage]):
             yield batch
 
 
-def collate(examples: list[Example | UnreadableImage]) -> Any:
+def collate(examples: list[Example | UnreadableImage]) -> Example | UnreadableImage:
     """A batch of the examples, or the first that could not be read."""
     for example in examples:
         if isinstance(example, UnreadableImage):
             return example
-    return default_collate(examples)
+    images, labels = default_collate(examples)
+    return images, labels
 
 
 class EpochSampler(Sampler[Key]):

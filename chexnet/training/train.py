@@ -165,7 +165,7 @@ def _trainer(
             use_distributed_sampler=False,
             default_root_dir=folder,
         )
-    except (MisconfigurationException, TypeError, ValueError) as error:
+    except (MisconfigurationException, ImportError, TypeError, ValueError) as error:
         raise ValueError(
             f"this machine cannot train on {hardware}: {' '.join(str(error).split())}"
         ) from error

@@ -1,61 +1,14 @@
-"""Small synthetic films, and one finished run on them that many tests look at."""
+"""One finished run on synthetic films, that many tests look at."""
 
-import csv
-from pathlib import Path
-
-import numpy as np
 import pytest
 import torch
-from PIL import Image
+from synthetic_films import HERE, recipe, write_films
 
 from chexnet.datasets import read_manifest
-from chexnet.training import Hardware, TrainConfig, train
+from chexnet.training import train
 
 # On small films, waiting for a second thread costs more than it brings.
 torch.set_num_threads(1)
-
-HERE = Hardware(accelerator="cpu", workers=0)
-FILMS = 60
-
-
-def film(generator: np.random.Generator, *, bright: bool) -> np.ndarray:
-    """Noise, with a bright square somewhere if asked for."""
-    pixels = generator.normal(90, 20, (40, 40))
-    if bright:
-        row, column = generator.integers(0, 24, 2)
-        pixels[row : row + 16, column : column + 16] += 90
-    return pixels.clip(0, 255).astype(np.uint8)
-
-
-def write_films(folder: Path, *, films: int = FILMS, findings: tuple[str, ...] = ("Pneumonia",)) -> Path:
-    """Films of two a patient; every second patient has each of the findings, seen as a bright square."""
-    generator = np.random.default_rng(0)
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "films.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["image", "patient", *findings])
-        for index in range(films):
-            present = index // 2 % 2 == 1
-            Image.fromarray(film(generator, bright=present)).save(folder / f"{index:03}.png")
-            writer.writerow([f"{index:03}.png", f"p{index // 2}", *[int(present)] * len(findings)])
-    return folder / "films.csv"
-
-
-def recipe(**changes) -> TrainConfig:
-    """A pneumonia run of seconds."""
-    return TrainConfig(
-        **{
-            "task": "pneumonia",
-            "weights": "none",
-            "image_size": 32,
-            "batch_size": 8,
-            "max_epochs": 3,
-            "shift": 0.1,
-            "contrast": 0.1,
-            "name": "tiny",
-        }
-        | changes
-    )
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from conftest import recipe, write_films
 from hypothesis import given
 from hypothesis import strategies as st
+from synthetic_films import recipe, write_films
 
 from chexnet.datasets import read_manifest
 from chexnet.radiograph import Preprocessing, UnreadableImage, network_input, read_radiograph
