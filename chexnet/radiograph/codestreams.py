@@ -11,6 +11,7 @@ BASELINE, EXTENDED, LOSSLESS, JPEG_LS = 0xC0, 0xC1, 0xC3, 0xF7
 JPEG_2000 = 0x51
 """JPEG 2000 has one process; its image and tile size marker stands for it."""
 
+_START_OF_CODESTREAM = b"\xff\x4f\xff\x51"
 _START_OF_TILE_PART, _END_OF_CODESTREAM = b"\xff\x90", b"\xff\xd9"
 
 
@@ -24,15 +25,19 @@ class Codestream:
     columns: int
     components: int
     precision: int
+    signed: bool = False
+    """JPEG and JPEG-LS know no signs: their samples are bit patterns."""
 
 
 def jpeg_codestream(frame: bytes) -> Codestream:
     """A JPEG (T.81) or JPEG-LS (T.87) codestream.
 
     Raises:
-        Unfit: it is damaged, or ends before its end-of-image marker.
+        Unfit: it is damaged, ends before its end-of-image marker, or is followed by another.
     """
-    header = frame_header(list(segments(frame)))
+    found = list(segments(frame))
+    _refuse_second(b"\xff\xd8\xff", frame, found[-1].end)
+    header = frame_header(found)
     return Codestream(frame, header.process, header.height, header.width, header.components, header.precision)
 
 
@@ -42,16 +47,30 @@ def jpeg_2000_codestream(frame: bytes) -> Codestream:
     Raises:
         Unfit: it is damaged, or does not hold all of its tile-parts.
     """
-    start = frame.find(b"\xff\x4f\xff\x51")
+    start = frame.find(_START_OF_CODESTREAM)
     encoded = frame[start:] if start >= 0 else b""
     if len(encoded) < 49:
         raise Unfit("no JPEG 2000 codestream; expected one in the Pixel Data")
     end = _last_tile_part_end(encoded)
     if encoded[end : end + 2] != _END_OF_CODESTREAM:
         raise Unfit("a truncated JPEG 2000 codestream; expected all of its tile-parts")
+    _refuse_second(_START_OF_CODESTREAM, encoded, end)
     width, height, left, top = (int.from_bytes(encoded[i : i + 4], "big") for i in (8, 12, 16, 20))
-    components, precision = int.from_bytes(encoded[40:42], "big"), (encoded[42] & 0x7F) + 1
-    return Codestream(encoded[: end + 2], JPEG_2000, height - top, width - left, components, precision)
+    return Codestream(
+        encoded[: end + 2],
+        JPEG_2000,
+        rows=height - top,
+        columns=width - left,
+        components=int.from_bytes(encoded[40:42], "big"),
+        precision=(encoded[42] & 0x7F) + 1,
+        signed=encoded[42] >= 0x80,
+    )
+
+
+def _refuse_second(start_marker: bytes, frame: bytes, end: int) -> None:
+    """What follows is padding, or a second frame that the header does not mention."""
+    if start_marker in frame[end:]:
+        raise Unfit("several frames of Pixel Data; expected one")
 
 
 def _last_tile_part_end(encoded: bytes) -> int:

@@ -77,6 +77,8 @@ def _decode_with_gdcm(codestream: Codestream, transfer_syntax: str) -> Integer[n
             timeout=_GDCM_TIMEOUT_S,
             check=True,
         )
+    except OSError as error:
+        raise Unfit(f"no process for GDCM ({error.strerror}); expected {sys.executable} to start") from error
     except subprocess.SubprocessError as error:
         raise Unfit(_DAMAGED) from error
     if _DAMAGE.search(child.stderr):
@@ -108,9 +110,12 @@ def decode_jpeg_2000(codestream: Codestream) -> Integer[np.ndarray, "rows column
     from openjpeg.utils import decode
 
     try:
-        return np.asarray(decode(codestream.encoded))
+        samples = np.asarray(decode(codestream.encoded))
     except (RuntimeError, ValueError) as error:
         raise Unfit(_DAMAGED) from error
+    if samples.shape != (codestream.rows, codestream.columns):
+        raise Unfit(_DAMAGED)
+    return samples
 
 
 def _shaped(buffer: bytes | bytearray, codestream: Codestream) -> Integer[np.ndarray, "rows columns"]:

@@ -1,6 +1,6 @@
 """DICOM to Radiograph: header, pixel cells, grey scale. Sections are of the DICOM Standard."""
 
-import math
+from dataclasses import replace
 from typing import TypedDict
 
 import numpy as np
@@ -9,7 +9,7 @@ from jaxtyping import UInt16
 from chexnet.radiograph.elements import Elements, label
 from chexnet.radiograph.errors import Unfit
 from chexnet.radiograph.frames import NATIVE, PixelHeader, encapsulated_patterns, native_patterns
-from chexnet.radiograph.grey import GreyScale, LookupTable, Window, grey_of
+from chexnet.radiograph.grey import LARGEST, SMALLEST, GreyScale, LookupTable, Window, grey_of
 from chexnet.radiograph.limits import size_problem
 from chexnet.radiograph.part10 import PARSER_FAILURES, pydicom_muted, read_part10
 from chexnet.radiograph.radiograph import Radiograph
@@ -195,17 +195,20 @@ def _grey_scale(elements: Elements, header: PixelHeader, notes: list[str]) -> Gr
         inverted=_inverted(elements, notes),
     )
     signed_input = bool(scale.modality_values().min() < 0)
-    voi = (*_voi_luts(elements, signed_input, notes), *_windows(elements, notes))
+    voi: tuple[LookupTable | Window, ...] = (
+        *_voi_luts(elements, signed_input, notes),
+        *_windows(elements, notes),
+    )
     if len(voi) > 1:
         notes.append(f"{len(voi)} VOI transformations; the one asked for was applied, by default the first")
-    return GreyScale(**{**vars(scale), "voi": voi})
+    return replace(scale, voi=voi)
 
 
 def _rescale(elements: Elements, notes: list[str]) -> tuple[float, float]:
     """(0028,1053) and (0028,1052), PS3.3 C.11.1."""
     slope = next(iter(elements.numbers("RescaleSlope")), 1.0)
     intercept = next(iter(elements.numbers("RescaleIntercept")), 0.0)
-    if slope == 0 or not math.isfinite(slope) or not math.isfinite(intercept):
+    if not (SMALLEST <= abs(slope) <= LARGEST and abs(intercept) <= LARGEST):
         notes.append(f"rescale slope {slope:g}, intercept {intercept:g} ignored")
         return 1.0, 0.0
     return slope, intercept
@@ -349,6 +352,6 @@ def _pixel_spacing_mm(elements: Elements) -> tuple[float, float] | None:
     """Row and column spacing (PS3.3 10.7.1.3)."""
     for keyword in ("PixelSpacing", "ImagerPixelSpacing"):
         spacing = elements.numbers(keyword)
-        if len(spacing) == 2 and all(math.isfinite(s) and s > 0 for s in spacing):
+        if len(spacing) == 2 and all(0 < s <= LARGEST for s in spacing):
             return spacing[0], spacing[1]
     return None

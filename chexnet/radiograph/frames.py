@@ -117,7 +117,7 @@ def encapsulated_patterns(
     codestream = coding.describe(frame)
     _check(codestream, header)
     cells = coding.decode(codestream)
-    return _samples_to_patterns(cells, codestream.precision, header, lossy=coding.lossy)
+    return _samples_to_patterns(cells, codestream, header, lossy=coding.lossy)
 
 
 def _frame(pixel_data: bytes) -> bytes:
@@ -154,30 +154,31 @@ def _check(codestream: Codestream, header: PixelHeader) -> None:
 
 
 def _samples_to_patterns(
-    samples: Integer[np.ndarray, "rows columns"], precision: int, header: PixelHeader, *, lossy: bool
+    samples: Integer[np.ndarray, "rows columns"], codestream: Codestream, header: PixelHeader, *, lossy: bool
 ) -> UInt16[np.ndarray, "rows columns"]:
-    """Decoded samples of `precision` bits as patterns of Bits Stored bits."""
-    cells = samples.astype(np.uint16) & np.uint16(2**precision - 1)
-    if precision <= header.bits_stored and not header.signed:
-        return cells
-    if precision > header.bits_stored and not lossy:
+    """Decoded samples as patterns of Bits Stored bits."""
+    cells = samples.astype(np.uint16) & np.uint16(2**codestream.precision - 1)
+    if codestream.precision > header.bits_stored and not lossy:
         return _stored_bits(cells, header)
-    return _saturated(cells, precision, header)
+    fewer = codestream.precision < header.bits_stored
+    if codestream.precision == header.bits_stored or (fewer and not codestream.signed):
+        return cells
+    return _saturated(cells, codestream, header)
 
 
 def _saturated(
-    cells: UInt16[np.ndarray, "rows columns"], precision: int, header: PixelHeader
+    cells: UInt16[np.ndarray, "rows columns"], codestream: Codestream, header: PixelHeader
 ) -> UInt16[np.ndarray, "rows columns"]:
-    """The same values in Bits Stored bits.
+    """The same values in more or fewer bits.
 
     Overshoot of a lossy codec must saturate: dropping its high bits would turn white into black.
     """
     values = cells.astype(np.int32)
-    low, high = 0, 2**header.bits_stored - 1
-    if header.signed:
-        values = np.where(values >> (precision - 1), values - 2**precision, values)
-        low, high = -(2 ** (header.bits_stored - 1)), 2 ** (header.bits_stored - 1) - 1
-    return (np.clip(values, low, high) & (2**header.bits_stored - 1)).astype(np.uint16)
+    if codestream.signed or header.signed:
+        values = np.where(values >> (codestream.precision - 1), values - 2**codestream.precision, values)
+    low = -(2 ** (header.bits_stored - 1)) if header.signed else 0
+    values = np.clip(values, low, low + 2**header.bits_stored - 1)
+    return (values & (2**header.bits_stored - 1)).astype(np.uint16)
 
 
 def _stored_bits(

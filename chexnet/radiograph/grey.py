@@ -4,7 +4,6 @@ Samples have at most 16 bits, so the grey of every possible stored value is comp
 precision, and the picture is one look-up in that table.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -13,6 +12,9 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, Shaped, UInt16
 
 Values = Float64[np.ndarray, " values"]
+
+SMALLEST, LARGEST = 1e-6, 1e9
+"""Decimal strings can say 1E-300. Windows and slopes beyond these would overflow, and mean nothing."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class Window:
     """Window Center and Window Width with their VOI LUT Function (PS3.3 C.11.2.1.2, C.11.2.1.3).
 
     Raises:
-        ValueError: centre or width is not finite, or the width is smaller than the function allows.
+        ValueError: centre or width is no number of a sane size, or the width is smaller than the
+            function allows.
     """
 
     center: float
@@ -54,11 +57,12 @@ class Window:
     function: Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"] = "LINEAR"
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.center) and math.isfinite(self.width)):
-            raise ValueError(f"window center {self.center:g}, width {self.width:g}; expected finite numbers")
-        if self.width <= 0 or (self.function == "LINEAR" and self.width < 1):
-            least = "at least 1" if self.function == "LINEAR" else "more than 0"
-            raise ValueError(f"window width {self.width:g}; expected {least}")
+        least = 1 if self.function == "LINEAR" else SMALLEST
+        # NaN fails every comparison.
+        if not (abs(self.center) <= LARGEST and least <= self.width <= LARGEST):
+            raise ValueError(
+                f"window center {self.center:g}, width {self.width:g}; expected a width of at least {least:g}"
+            )
 
     def shown(self, values: Values) -> Values:
         """0 below the window, 1 above, and in between what the function says."""

@@ -54,6 +54,8 @@ class Segment:
     content: bytes
     encoded: bytes
     """The segment as it stands in the file, with the entropy-coded data that follows a scan header."""
+    end: int
+    """Where the next segment starts."""
 
 
 def read_jpeg(data: bytes, name: str) -> Radiograph:
@@ -91,7 +93,7 @@ def segments(data: bytes) -> Iterator[Segment]:
             raise Unfit(_TRUNCATED)
         marker, start = found.group(1)[0], found.end()
         if marker == EOI:
-            yield Segment(EOI, b"", b"\xff\xd9")
+            yield Segment(EOI, b"", b"\xff\xd9", start)
             return
         length = int.from_bytes(data[start : start + 2], "big")
         end = start + length
@@ -105,7 +107,7 @@ def segments(data: bytes) -> Iterator[Segment]:
             if following is None:
                 raise Unfit(_TRUNCATED)
             end = following.start()
-        yield Segment(marker, content, b"\xff" + bytes([marker]) + data[start:end])
+        yield Segment(marker, content, b"\xff" + bytes([marker]) + data[start:end], end)
         position = end
 
 

@@ -76,6 +76,8 @@ def test_a_window_shows_what_pydicom_shows(function):
         (1.0, 0.5, "LINEAR"),
         (1.0, -5.0, "SIGMOID"),
         (1.0, 0.0, "LINEAR_EXACT"),
+        (1.0, 1e-9, "SIGMOID"),
+        (1e300, 5.0, "LINEAR"),
         (math.nan, 5.0, "LINEAR"),
         (1.0, math.inf, "SIGMOID"),
     ],
@@ -423,10 +425,13 @@ def test_a_window_that_was_asked_for_and_does_not_exist_is_an_error():
         read_radiograph(dicom(film()), window=1)
 
 
-def test_a_rescale_slope_of_zero_is_ignored_with_a_note():
-    radiograph = read_radiograph(dicom(film(), RescaleSlope=0, RescaleIntercept=5))
+@pytest.mark.parametrize(
+    ("slope", "intercept"), [("0", "5"), ("1E308", "5"), ("1", "-1E300"), ("1E-99", "0")]
+)
+def test_an_impossible_rescaling_is_ignored_with_a_note(slope, intercept):
+    radiograph = read_radiograph(dicom(film(), RescaleSlope=slope, RescaleIntercept=intercept))
     np.testing.assert_allclose(radiograph.pixels, film() / 4095, rtol=0, atol=1e-7)
-    assert "rescale slope 0, intercept 5 ignored" in radiograph.notes
+    assert f"rescale slope {float(slope):g}, intercept {float(intercept):g} ignored" in radiograph.notes
 
 
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])

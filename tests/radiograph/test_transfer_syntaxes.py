@@ -5,7 +5,8 @@ import subprocess
 
 import numpy as np
 import pytest
-from films import LOSSLESS, NATIVE, codestream, data_set, dicom, encapsulated, film, written
+from films import LOSSLESS, NATIVE, codestream, data_set, dicom, encapsulated, even, film, written
+from openjpeg.utils import encode_array
 from pydicom.uid import (
     MPEG2MPML,
     ExplicitVRBigEndian,
@@ -122,6 +123,53 @@ def test_two_frames_that_the_header_does_not_mention_are_refused(syntax):
     frame = codestream(dataset, syntax)
     with pytest.raises(UnreadableImage, match="fragments"):
         read_radiograph(encapsulated(dataset, syntax, frame, frame))
+
+
+@pytest.mark.parametrize("syntax", [JPEGBaseline8Bit, JPEGLSLossless, JPEG2000Lossless], ids=ids)
+def test_two_frames_without_an_offset_table_are_refused(syntax):
+    dataset = data_set(film(bits=8), bits_stored=8)
+    frame = codestream(dataset, syntax)
+    data = encapsulated(dataset, syntax, even(frame) + frame)
+    with pytest.raises(UnreadableImage, match="several frames of Pixel Data; expected one"):
+        read_radiograph(data)
+
+
+@pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEG2000Lossless], ids=ids)
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_codestream_of_fewer_bits_than_are_stored_keeps_its_values(syntax, signed):
+    """Encoders may choose the precision that the values need; without a sign of its own it has none."""
+    values = film(bits=10)
+    shallow = codestream(data_set(values, bits_stored=10), syntax)
+    window = {"WindowCenter": 512, "WindowWidth": 1024}
+    deep = data_set(values, bits_stored=14, signed=signed, **window)
+    pixels = read_radiograph(encapsulated(deep, syntax, shallow)).pixels
+    np.testing.assert_allclose(pixels, values / 1023, rtol=0, atol=1e-7)
+
+
+def test_a_signed_codestream_of_fewer_bits_keeps_its_sign():
+    values = film(bits=10) - 512
+    shallow = bytes(encode_array(values.astype(np.int16), bits_stored=10, photometric_interpretation=2))
+    deep = data_set(values, bits_stored=14, signed=True, WindowCenter=0, WindowWidth=1024)
+    pixels = read_radiograph(encapsulated(deep, JPEG2000Lossless, shallow)).pixels
+    np.testing.assert_allclose(pixels, (values + 512) / 1023, rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEG2000Lossless], ids=ids)
+def test_a_lossless_codestream_of_whole_cells_keeps_only_the_stored_bits(syntax):
+    values = film()
+    cells = data_set(values | (0xA << 12), bits_stored=16)
+    pixels = read_radiograph(encapsulated(data_set(values), syntax, codestream(cells, syntax))).pixels
+    np.testing.assert_allclose(pixels, values / 4095, rtol=0, atol=1e-7)
+
+
+def test_overshoot_of_a_lossy_codestream_saturates():
+    values = film()
+    values[20:30] = 4095
+    overshot = data_set(np.where(values == 4095, 4200, values), bits_stored=13)
+    frame = codestream(overshot, JPEGLSNearLossless)
+    data = data_set(values, WindowCenter=2048, WindowWidth=4096)
+    pixels = read_radiograph(encapsulated(data, JPEGLSNearLossless, frame)).pixels
+    assert (pixels[20:30] == 1).all()
 
 
 def test_a_transfer_syntax_that_no_radiograph_uses_is_refused_by_name():
