@@ -323,3 +323,48 @@ def test_a_chestxray14_folder_can_be_trained_on(data_dir):
 def test_the_public_name_is_the_function():
     assert chexnet.train is train_function
     assert chexnet.TrainConfig is TrainConfig
+
+
+PROCESSES = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+import torch
+sys.path.insert(0, sys.argv[1])
+from synthetic_films import HERE, recipe
+from chexnet.training import train
+from chexnet.training.module import CheXNetModule
+
+run_module = sys.modules["chexnet.training.train"]
+run_module._export = lambda *_: None
+torch.set_num_threads(1)
+start = CheXNetModule.on_train_epoch_start
+
+def on_train_epoch_start(module):
+    # Each process normalises its own share of a batch; without that, they must agree.
+    for norm in (part for part in module.modules() if isinstance(part, torch.nn.BatchNorm2d)):
+        norm.eval()
+    start(module)
+
+CheXNetModule.on_train_epoch_start = on_train_epoch_start
+if __name__ == "__main__":
+    processes = int(sys.argv[4])
+    hardware = replace(HERE, devices=str(processes), strategy="ddp" if processes > 1 else "auto")
+    train(Path(sys.argv[2]), Path(sys.argv[3]), recipe(max_epochs=2), hardware)
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_take_the_steps_of_one_but_for_batch_normalisation(films, tmp_path):
+    script = tmp_path / "processes.py"
+    script.write_text(PROCESSES)
+    tests = Path(__file__).parents[1]
+    for processes in ("1", "2"):
+        command = [sys.executable, script, tests, films, tmp_path / processes, processes]
+        subprocess.run(command, check=True, timeout=300, capture_output=True, cwd=tests.parent)
+    one, two = (without_seconds(tmp_path / processes) for processes in ("1", "2"))
+    assert len(one) == len(two) == 2
+    for alone, shared in zip(one, two, strict=True):
+        for loss in ("train_loss", "val_loss"):
+            # Sums of a batch in another order, through ten steps of Adam.
+            assert float(alone[loss]) == pytest.approx(float(shared[loss]), rel=1e-3)
