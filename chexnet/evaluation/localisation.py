@@ -19,8 +19,8 @@ from chexnet.statistics.localisation import THRESHOLDS, FilmLocalisation, locali
 FILM_SIDE = 1024.0
 """Pixels; boxes of ChestX-ray14 and of the RSNA challenge are drawn on films of this side."""
 
-_CONTROLS = 10
-"""Random maps a film; their mean is the control."""
+_CONTROLS = 5
+"""Random maps a film at least, and two hundred in all; their mean is the control."""
 
 _SPELLINGS = {"Infiltrate": "Infiltration"}
 """BBox_List_2017.csv spells one finding otherwise than the table of labels."""

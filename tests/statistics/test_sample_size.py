@@ -43,7 +43,7 @@ def test_a_share_of_one_half_to_five_points_needs_385_images():
 
 def test_images_of_the_same_patients_count_less():
     assert design_effect(9.15, 0.5) == pytest.approx(5.075)
-    assert design_effect(1, 0.5) == 1
+    assert design_effect(1.0, 0.5) == 1
 
 
 def test_impossible_plans_are_refused():
