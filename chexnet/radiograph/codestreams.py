@@ -36,9 +36,12 @@ def jpeg_codestream(frame: bytes) -> Codestream:
         Unfit: it is damaged, ends before its end-of-image marker, or is followed by another.
     """
     found = list(segments(frame))
-    _refuse_second(b"\xff\xd8\xff", frame, found[-1].end)
+    end = found[-1].end
+    _refuse_second(b"\xff\xd8\xff", frame, end)
     header = frame_header(found)
-    return Codestream(frame, header.process, header.height, header.width, header.components, header.precision)
+    return Codestream(
+        frame[:end], header.process, header.height, header.width, header.components, header.precision
+    )
 
 
 def jpeg_2000_codestream(frame: bytes) -> Codestream:

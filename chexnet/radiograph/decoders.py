@@ -4,7 +4,6 @@ The decoder follows from the codestream itself. There is no second choice to fal
 alternatives wrap the same libraries.
 """
 
-import io
 import os
 import re
 import subprocess
@@ -16,6 +15,7 @@ from jaxtyping import Integer
 
 from chexnet.radiograph.codestreams import BASELINE, EXTENDED, LOSSLESS, Codestream
 from chexnet.radiograph.errors import Unfit
+from chexnet.radiograph.jpeg import decode_luma
 
 _GDCM_SYNTAX = {
     (EXTENDED, 12): "1.2.840.10008.1.2.4.51",
@@ -38,7 +38,7 @@ def decode_jpeg(codestream: Codestream) -> Integer[np.ndarray, "rows columns"]:
         Unfit: the codestream is damaged, or of a process that DICOM has retired.
     """
     if codestream.process in (BASELINE, EXTENDED) and codestream.precision == 8:
-        return _decode_with_pillow(codestream)
+        return decode_luma(codestream.encoded)
     kind = (codestream.process, codestream.precision)
     if kind in _GDCM_SYNTAX:
         return _decode_with_gdcm(codestream, _GDCM_SYNTAX[kind])
@@ -46,15 +46,6 @@ def decode_jpeg(codestream: Codestream) -> Integer[np.ndarray, "rows columns"]:
         f"JPEG process SOF{codestream.process - BASELINE} of {codestream.precision} bits; "
         "expected baseline, extended or lossless"
     )
-
-
-def _decode_with_pillow(codestream: Codestream) -> Integer[np.ndarray, "rows columns"]:
-    from PIL.JpegImagePlugin import JpegImageFile
-
-    try:
-        return np.asarray(JpegImageFile(io.BytesIO(codestream.encoded)).convert("L"))
-    except (OSError, SyntaxError, ValueError) as error:
-        raise Unfit(_DAMAGED) from error
 
 
 def _decode_with_gdcm(codestream: Codestream, transfer_syntax: str) -> Integer[np.ndarray, "rows columns"]:

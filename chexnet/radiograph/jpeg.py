@@ -4,12 +4,13 @@ The marker segments are walked here, so that a truncated file is an error and no
 """
 
 import io
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, UInt8
 
 from chexnet.radiograph.errors import Unfit
 from chexnet.radiograph.limits import size_problem
@@ -133,25 +134,69 @@ def _check(header: FrameHeader, segments: list[Segment]) -> None:
         )
     if problem := size_problem(header.width, header.height):
         raise Unfit(problem)
-    scans = sum(s.marker == SOS for s in segments)
-    if not 1 <= scans <= MAX_SCANS:
-        raise Unfit(f"{scans} scans in the JPEG; expected 1 to {MAX_SCANS}")
+    scans = [s.content for s in segments if s.marker == SOS]
+    if not 1 <= len(scans) <= MAX_SCANS:
+        raise Unfit(f"{len(scans)} scans in the JPEG; expected 1 to {MAX_SCANS}")
+    if not _complete(scans, header.components):
+        raise Unfit("a JPEG without all of its scans; expected every coefficient in full precision")
+
+
+def _complete(scans: list[bytes], components: int) -> bool:
+    """Whether the scans bring each coefficient of each component down to its last bit (T.81 B.2.3, G.1)."""
+    missing_bits: dict[tuple[int, int], int] = {}
+    for scan in scans:
+        if len(scan) < 6:
+            return False
+        selectors, (first, last, approximation) = scan[1:-3:2], scan[-3:]
+        for component, coefficient in itertools.product(selectors, range(first, last + 1)):
+            missing_bits[component, coefficient] = approximation & 0x0F
+    return len(missing_bits) == 64 * components and not any(missing_bits.values())
 
 
 def _decode(segments: list[Segment]) -> Float32[np.ndarray, "height width"]:
     """Luma from 0 to 1. Of the application segments only those that define the colours are kept."""
+    kept = [s.encoded for s in segments if s.marker in (_APP0, _APP14) or not _is_annotation(s.marker)]
+    luma = decode_luma(b"\xff\xd8" + b"".join(kept))
+    return np.asarray(np.divide(luma, np.float32(255), dtype=np.float32))
+
+
+def decode_luma(encoded: bytes) -> UInt8[np.ndarray, "height width"]:
+    """Luma of an 8-bit JPEG that ends with its end-of-image marker.
+
+    Raises:
+        Unfit: the image data are damaged, or end before the last block.
+    """
+    luma = _luma(encoded)
+    # Where data run out before the marker, libjpeg silently fills in blocks of mid-grey. If the last
+    # block is one, see whether bytes added at the end would be taken for image data.
+    if (_last_block(luma) == 128).all() and not np.array_equal(luma, _luma(_lengthened(encoded))):
+        raise Unfit(_TRUNCATED)
+    return luma
+
+
+def _luma(encoded: bytes) -> UInt8[np.ndarray, "height width"]:
     from PIL.JpegImagePlugin import JpegImageFile
 
-    kept = [s.encoded for s in segments if s.marker in (_APP0, _APP14) or not _is_annotation(s.marker)]
     try:
-        image = JpegImageFile(io.BytesIO(b"\xff\xd8" + b"".join(kept)))
+        image = JpegImageFile(io.BytesIO(encoded))
         if image.mode == "RGB":
             # The decoder hands out Y of YCbCr as it is stored: no rounding, a third of the time.
             image.draft("L", None)
-        grey = np.asarray(image.convert("L"))
+        return np.asarray(image.convert("L"))
     except (OSError, SyntaxError, ValueError) as error:
         raise Unfit("damaged image data in the JPEG; expected a complete image") from error
-    return np.asarray(np.divide(grey, np.float32(255), dtype=np.float32))
+
+
+def _last_block(luma: UInt8[np.ndarray, "height width"]) -> UInt8[np.ndarray, "rows columns"]:
+    """What the picture shows of its last block of 8 × 8 samples."""
+    height, width = luma.shape
+    return luma[(height - 1) // 8 * 8 :, (width - 1) // 8 * 8 :]
+
+
+def _lengthened(encoded: bytes) -> bytes:
+    """The JPEG with bytes before its end marker that no complete picture needs, for any restart interval."""
+    surplus = b"".join(b"\x55\xaa" * 8 + bytes([0xFF, 0xD0 + n]) for n in range(8))
+    return encoded[:-2] + surplus + encoded[-2:]
 
 
 def _is_annotation(marker: int) -> bool:

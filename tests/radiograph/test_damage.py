@@ -94,6 +94,43 @@ def test_a_frame_that_was_cut_and_closed_again_is_refused(syntax):
         assert read_or_refuse(damaged) is None
 
 
+@pytest.mark.parametrize(
+    "options", [{}, {"quality": 30}, {"restart_marker_blocks": 3}, {"progressive": True}, {"optimize": True}]
+)
+@pytest.mark.parametrize("shape", [(64, 48), (61, 43)])
+@pytest.mark.parametrize("colour", [False, True])
+def test_a_jpeg_that_was_cut_and_closed_again_is_refused(options, shape, colour):
+    """Libjpeg fills in mid-grey, and says so to nobody."""
+    values = film(*shape, bits=8)
+    data = jpeg(np.repeat(values[..., None], 3, axis=-1) if colour else values, **options)
+    # The last scan of a progressive file only sharpens.
+    start, end = (
+        data.index(b"\xff\xda") + 14,
+        data.rindex(b"\xff\xda" if "progressive" in options else b"\xff\xd9"),
+    )
+    whole = read_or_refuse(data)
+    for percent in range(5, 101, 5):
+        cut = start + (end - start) * percent // 100 - 2
+        cut -= data[cut - 1] == 0xFF  # an FF would join the marker
+        frame = data[:cut] + b"\xff\xd9"
+        pixels = read_or_refuse(frame)
+        # Only a cut within the last block of 8 × 8, or 16 × 16 in colour, escapes.
+        assert pixels is None or np.array_equal(pixels[:-16], whole[:-16]), percent
+        assert pixels is None or percent >= 90, percent
+        if not colour:
+            dataset = data_set(values, bits_stored=8)
+            assert (read_or_refuse(encapsulated(dataset, JPEGBaseline8Bit, frame)) is None) == (
+                pixels is None
+            )
+
+
+def test_a_jpeg_that_ends_in_mid_grey_is_whole():
+    values = film(bits=8)
+    values[-16:, -16:] = 128
+    radiograph = read_radiograph(jpeg(values, quality=95))
+    np.testing.assert_allclose(radiograph.pixels[-8:, -8:], 128 / 255, rtol=0, atol=1e-7)
+
+
 @pytest.mark.parametrize("what", sorted(FILMS))
 def test_damaged_bytes_give_an_error_or_a_picture_of_sane_numbers(what):
     data = FILMS[what]
