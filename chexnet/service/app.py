@@ -19,7 +19,7 @@ from chexnet.classifier import Classifier
 from chexnet.classifier.overlay import NOTICE
 from chexnet.service.config import MEGA, ServiceConfig
 from chexnet.service.metrics import MEDIA_TYPE, Metrics
-from chexnet.service.openapi import SCHEMAS, answers
+from chexnet.service.openapi import PROMETHEUS, SCHEMAS, answers, with_examples
 from chexnet.service.predictions import Predictions, predictions_router
 from chexnet.service.problems import answer_with_problems
 from chexnet.service.reading import FilmReader, warm_up
@@ -74,7 +74,7 @@ def create_app(classifier: Classifier, config: ServiceConfig = _DEFAULTS) -> ASG
         dependencies=[Depends(require_key)] if config.api_keys else [],
         responses=answers({}, 401) if config.api_keys else {},
     )
-    protected.include_router(predictions_router(predictions))
+    protected.include_router(predictions_router(predictions, limits.films_per_request))
     protected.include_router(_about(classifier, metrics))
     app.include_router(protected)
     _add_health(app)
@@ -99,9 +99,7 @@ def _about(classifier: Classifier, metrics: Metrics) -> APIRouter:
         "/metrics",
         tags=["operation"],
         response_class=Response,
-        responses={
-            200: {"description": "Prometheus text format.", "content": {"text/plain": {"schema": {}}}}
-        },
+        responses=PROMETHEUS,
         summary="Counters for Prometheus",
     )
     async def metrics_() -> Response:
@@ -179,7 +177,7 @@ def _complete_openapi(app: FastAPI) -> None:
             schemas.update(definitions["$defs"])
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
-            app.openapi_schema = drawn
+            app.openapi_schema = with_examples(drawn)
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]

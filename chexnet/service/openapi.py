@@ -1,6 +1,5 @@
 """What the OpenAPI document says beyond the types: bodies, other answers, examples."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from chexnet.service.problems import MEDIA_TYPE
@@ -21,6 +20,10 @@ _MEANINGS = {
 }
 
 PNG: Answers = {200: {"description": "A picture.", "content": {"image/png": {"schema": {}}}}}
+
+PROMETHEUS: Answers = {
+    200: {"description": "Prometheus text format.", "content": {"text/plain": {"schema": {}}}}
+}
 
 _SIZES = {
     name: {"schema": {"type": "integer"}, "required": True}
@@ -96,61 +99,53 @@ _PROBLEMS = {
 }
 
 
-@dataclass(frozen=True)
-class Body:
-    """How an upload and its answer look."""
-
-    request: dict[str, Any]
-    answers: Answers
-
-
-FILM_BODY = Body(
-    request={
+def film_request(most_films: int) -> dict[str, Any]:
+    """The body of an upload: one film, or a form with so many."""
+    film = {"type": "string", "format": "binary"}
+    form = {
+        "type": "object",
+        "required": ["film"],
+        "additionalProperties": False,
+        "properties": {"film": {"type": "array", "minItems": 1, "maxItems": most_films, "items": film}},
+    }
+    return {
         "requestBody": {
             "required": True,
             "description": "One film, named by `Content-Disposition: attachment; filename=...`; or a form.",
             "content": {
-                **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in RAW_TYPES},
-                "multipart/form-data": {
-                    "schema": {
-                        "type": "object",
-                        "required": ["film"],
-                        "properties": {
-                            "film": {
-                                "type": "array",
-                                "minItems": 1,
-                                "items": {"type": "string", "format": "binary"},
-                            }
-                        },
-                    }
-                },
+                **{kind: {"schema": film} for kind in RAW_TYPES},
+                "multipart/form-data": {"schema": form},
             },
         }
-    },
-    answers={
-        201: {
-            "description": "Read. One film's prediction, or a form's list of them.",
-            "headers": {"Location": {"schema": {"type": "string"}, "description": "Of a single film."}},
-            "content": {
-                "application/json": {
-                    "schema": {
-                        "anyOf": [
-                            {"$ref": "#/components/schemas/PredictionSchema"},
-                            {"$ref": "#/components/schemas/PredictionsSchema"},
-                        ]
-                    },
-                    "examples": {
-                        "one film": {"value": _EXAMPLE},
-                        "a form": {"value": {"predictions": [_EXAMPLE]}},
-                    },
-                }
-            },
-        }
-    },
-)
+    }
+
+
+_SCHEMA_OF_FILMS = {
+    "anyOf": [
+        {"$ref": "#/components/schemas/PredictionSchema"},
+        {"$ref": "#/components/schemas/PredictionsSchema"},
+    ]
+}
+_EXAMPLES = {"one film": {"value": _EXAMPLE}, "a form": {"value": {"predictions": [_EXAMPLE]}}}
+
+FILMS: Answers = {
+    201: {
+        "description": "Read. One film's prediction, or a form's list of them.",
+        "headers": {"Location": {"schema": {"type": "string"}, "description": "Of a single film."}},
+        "content": {"application/json": {"schema": _SCHEMA_OF_FILMS, "examples": _EXAMPLES}},
+    }
+}
 
 SCHEMAS = (PredictionSchema, PredictionsSchema, ProblemSchema)
 """Named by references above; the document must define them."""
+
+
+def with_examples(document: dict[str, Any]) -> dict[str, Any]:
+    """Put back the nulls, which FastAPI leaves out of examples."""
+    responses = document["paths"]["/v1/predictions"]["post"]["responses"]
+    responses["201"]["content"] = FILMS[201]["content"]
+    responses["422"]["content"][MEDIA_TYPE]["example"] = _PROBLEMS[422]
+    return document
 
 
 def answers(specific: Answers, *problems: int) -> Answers:

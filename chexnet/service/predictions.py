@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 
 from chexnet.service.config import ServiceConfig
 from chexnet.service.keeping import Archive
-from chexnet.service.openapi import FILM_BODY, PNG, RAW, answers
+from chexnet.service.openapi import FILMS, PNG, RAW, answers, film_request
 from chexnet.service.pictures import film_png, film_raw, map_png, overlay_png
 from chexnet.service.problems import Problem, unknown_prediction
 from chexnet.service.reading import FilmReader, Unread
@@ -106,15 +106,15 @@ class Predictions:
         self._painters.shutdown(wait=False, cancel_futures=True)
 
 
-def predictions_router(predictions: Predictions) -> APIRouter:
-    """The routes of `/v1/predictions`."""
+def predictions_router(predictions: Predictions, most_films: int) -> APIRouter:
+    """The routes of `/v1/predictions`; one form may hold so many films."""
     router = APIRouter(prefix="/v1/predictions", tags=["predictions"])
 
     @router.post(
         "",
         status_code=201,
-        responses=answers(FILM_BODY.answers, 400, 408, 413, 415, 422, 503),
-        openapi_extra=FILM_BODY.request,
+        responses=answers(FILMS, 400, 408, 413, 415, 422, 503),
+        openapi_extra=film_request(most_films),
         response_model=None,
         summary="Read one film or several",
     )

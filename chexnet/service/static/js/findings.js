@@ -45,7 +45,6 @@ export class FindingList extends EventTarget {
       row.tabIndex = other === name ? 0 : -1;
     }
     if (focus) this.rows.get(name).focus();
-    this.rows.get(name).scrollIntoView?.({ block: "nearest" });
     this.dispatchEvent(new CustomEvent("chosen", { detail: name }));
   }
 
@@ -55,6 +54,7 @@ export class FindingList extends EventTarget {
     if (!names.length) return;
     const place = Math.min(names.length - 1, Math.max(0, names.indexOf(this.chosen) + by));
     this.choose(names[place], options);
+    this.rows.get(names[place]).scrollIntoView({ block: "nearest" });
   }
 
   #key(event) {

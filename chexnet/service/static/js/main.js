@@ -15,10 +15,10 @@ globalThis.trustedTypes?.createPolicy("default", { createHTML: (text) => (text =
 const LONGEST_SIDE = matchMedia("(max-width: 800px)").matches ? 1536 : 3072;
 const KEPT_FILMS = 6;
 
-const worklist = new Worklist();
+let card = null;
+const worklist = new Worklist(displayName);
 const findings = new FindingList(byId("finding-list"));
 const shown = new Map();
-let card = null;
 let main = null;
 let second = null;
 let pointed = null;
@@ -120,14 +120,15 @@ function currentFinding() {
 
 function drawMaps() {
   const name = currentFinding();
-  for (const viewer of [main, second]) {
-    viewer?.overlay(mapOn && viewer.maps?.[name] ? viewer.maps[name] : null);
-  }
+  const layers = viewers().map((viewer) => viewer.maps?.[name]);
+  // One scale for both: the same colour is the same evidence.
+  const fullScale = Math.max(...layers.map((layer) => layer?.full_scale ?? 0));
+  viewers().forEach((viewer, index) => viewer.overlay((mapOn && layers[index]) || null, fullScale));
   const layer = main?.maps?.[name];
   byId("legend").classList.toggle("on", Boolean(layer && mapOn));
   if (layer) {
-    byId("legend-low").textContent = `−${layer.full_scale.toFixed(1)}`;
-    byId("legend-high").textContent = `+${layer.full_scale.toFixed(1)}`;
+    byId("legend-low").textContent = `−${fullScale.toFixed(1)}`;
+    byId("legend-high").textContent = `+${fullScale.toFixed(1)}`;
     const finding = worklist.current.prediction.findings.find((entry) => entry.finding === name);
     const zero = finding?.threshold === null ? "no colour: even odds" : "no colour: at the operating point";
     byId("legend-zero").textContent = `${displayName(name)}, log odds · ${zero}`;

@@ -104,10 +104,10 @@ export class Viewer extends EventTarget {
     this.dispatchEvent(new Event("windowed"));
   }
 
-  /** Show evidence over the film, or null for the bare film. */
-  overlay(layer) {
+  /** Show evidence over the film, or null for the bare film; `fullScale` is what full colour means. */
+  overlay(layer, fullScale) {
     this.layer = layer;
-    if (layer) colour(this.coloured, layer.evidence, layer.full_scale);
+    if (layer) colour(this.coloured, layer.evidence, fullScale);
     this.redraw();
   }
 

@@ -19,8 +19,10 @@ const PHASES = {
 };
 
 export class Worklist extends EventTarget {
-  constructor() {
+  /** @param {(finding: string) => string} displayName for people. */
+  constructor(displayName) {
     super();
+    this.displayName = displayName;
     this.films = [];
     this.current = null;
     this.sending = 0;
@@ -180,9 +182,10 @@ export class Worklist extends EventTarget {
 
   #draw(film) {
     if (!film.row) this.#makeRow(film);
-    const present = film.prediction?.findings?.filter((finding) => finding.present).length ?? 0;
-    const summary = film.phase === "ok" ? `${present} present` : PHASES[film.phase];
-    film.row.className = `film ${film.phase} ${film === this.current ? "current" : ""} ${present ? "some" : ""}`;
+    const present = (film.prediction?.findings ?? []).filter((finding) => finding.present);
+    const names = present.map((finding) => this.displayName(finding.finding));
+    const summary = film.phase === "ok" ? names.join(", ") || "none present" : PHASES[film.phase];
+    film.row.className = `film ${film.phase} ${film === this.current ? "current" : ""} ${present.length ? "some" : ""}`;
     film.button.setAttribute("aria-current", String(film === this.current));
     film.title.textContent = film.name;
     film.button.title = film.reason || film.name;
