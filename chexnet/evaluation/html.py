@@ -32,17 +32,17 @@ td { white-space: nowrap; }
 thead th { border-bottom: 2px solid var(--ink); vertical-align: bottom; }
 tbody th { font-weight: 400; }
 figure { margin: 1rem 0; }
-figure img { width: 100%; height: auto; }
+figure img { max-width: 100%; height: auto; }
 pre { overflow-x: auto; background: #f4f5f7; padding: .6rem; font-size: .85rem; white-space: pre-wrap;
   overflow-wrap: anywhere; }
 dl { display: grid; grid-template-columns: minmax(8rem, max-content) 1fr; gap: .2rem 1rem; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
-@media (max-width: 40rem) { figure img { width: 44rem; max-width: none; } }
+@media (max-width: 40rem) { figure img { max-width: none; } }
 @media (max-width: 30rem) { dl { grid-template-columns: 1fr; } dd { margin-bottom: .4rem; } }
 @media print { body { max-width: none; font-size: 9.5pt; } nav { display: none; }
   .scroll { overflow: visible; }
   table { font-size: 6.5pt; } th, td { padding: 1pt 3pt; } td { white-space: normal; }
-  figure, tr { break-inside: avoid; } figure img { width: 100%; }
+  figure, tr { break-inside: avoid; } figure img { max-height: 235mm; object-fit: contain; }
   h2, h3 { break-after: avoid; } a { color: inherit; } }
 @page { size: A4; margin: 14mm; }
 """
