@@ -1,0 +1,63 @@
+"""The documents are part of the software: what they name exists, and what exists is named."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+import chexnet
+from chexnet import paper
+from chexnet.findings import FINDINGS, CodeStatus
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def generator():
+    spec = importlib.util.spec_from_file_location("generate_cli", ROOT / "docs" / "generate_cli.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_of_commands_is_what_the_commands_say() -> None:
+    expected = generator().reference()
+    assert (ROOT / "docs" / "cli.md").read_text() == expected, "run: python docs/generate_cli.py"
+
+
+@pytest.mark.parametrize("name", [name for name in chexnet.__all__ if name != "__version__"])
+def test_every_public_name_is_documented(name: str) -> None:
+    assert getattr(chexnet, name).__doc__
+    assert f"`{name}`" in (ROOT / "docs" / "library.md").read_text()
+
+
+@pytest.mark.parametrize("page", ["README.md", *sorted(path.name for path in (ROOT / "docs").glob("*.md"))])
+def test_every_file_that_a_page_links_to_is_there(page: str) -> None:
+    path = ROOT / page if page == "README.md" else ROOT / "docs" / page
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text()):
+        assert (path.parent / target).exists(), target
+
+
+def test_modules_named_by_paper_to_code_exist_and_hold_what_it_names() -> None:
+    text = (ROOT / "docs" / "paper-to-code.md").read_text()
+    for module, names in re.findall(r"`(\w+/\w+\.py)`: ((?:`[\w.()]+`(?:, )?)+)", text):
+        source = (ROOT / "chexnet" / module).read_text()
+        for name in re.findall(r"`([\w.]+)", names):
+            assert re.search(rf"(def|class) {name.split('.')[-1]}\b", source), f"{module}: {name}"
+
+
+def test_table_2_of_the_paper_is_stored_as_printed(data_dir: Path) -> None:
+    text = (data_dir.parent / "paper" / "chexnet.md").read_text()
+    for pathology in paper.PATHOLOGIES:
+        row = re.search(rf"^{pathology.replace('_', ' ')}\t([\d.\t]+)$", text, re.MULTILINE)
+        assert row, pathology
+        printed = [float(number) for number in row[1].split("\t")]
+        assert printed == [column[pathology] for column in paper.TABLE_2.values()]
+
+
+def test_dicom_knows_every_code_that_is_said_to_be_in_ps3_16() -> None:
+    from pydicom.sr._concepts_dict import concepts
+
+    for finding in FINDINGS.values():
+        if finding.code and finding.code.status is CodeStatus.DICOM:
+            assert any(finding.code.value in values for values in concepts[finding.code.scheme].values())
