@@ -72,7 +72,7 @@ _TABLE_2_ROWS = (
 )
 
 TABLE_2 = {
-    column: {row[0]: row[number] for row in _TABLE_2_ROWS}
-    for number, column in enumerate(("Wang et al. (2017)", "Yao et al. (2017)", "CheXNet"), start=1)
+    column: {pathology: areas[number] for pathology, *areas in _TABLE_2_ROWS}
+    for number, column in enumerate(("Wang et al. (2017)", "Yao et al. (2017)", "CheXNet"))
 }
 """AUROC for each pathology, as published; each system on its own random split."""
