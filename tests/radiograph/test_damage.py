@@ -55,6 +55,12 @@ def test_a_file_without_its_last_bytes_is_refused_or_the_same(what):
         assert pixels is None or np.array_equal(pixels, whole)
 
 
+def test_a_deflated_file_that_was_cut_is_called_so():
+    data = FILMS["dicom DeflatedExplicitVRLittleEndian"]
+    with pytest.raises(UnreadableImage, match="a truncated deflated DICOM file; expected a complete one"):
+        read_radiograph(data[:-100])
+
+
 @pytest.mark.parametrize("undefined_length", [False, True])
 def test_a_file_cut_anywhere_inside_of_a_sequence_is_refused(undefined_length):
     item = Dataset()
