@@ -2,7 +2,7 @@
 
 import { askFilm, askJson, rememberKey } from "./api.js";
 import { drawCard } from "./card.js";
-import { byId, make, percent, say } from "./dom.js";
+import { byId, make, say } from "./dom.js";
 import { saveCsv, saveJson, savePicture } from "./downloads.js";
 import { FindingList } from "./findings.js";
 import { bindKeys, drawKeys } from "./keys.js";
@@ -107,9 +107,9 @@ function fill(viewer, film, content) {
   viewer.maps = content.maps;
   viewer.show(content.film, prediction.radiograph);
   viewer.pane.setAttribute("aria-label", `${film === worklist.current ? "Film" : "Prior film"} ${prediction.image}`);
-  viewer.corners["top-left"].textContent = film === worklist.current ? prediction.image : `Prior: ${prediction.image}`;
+  viewer.captions.name.textContent = film === worklist.current ? prediction.image : `Prior: ${prediction.image}`;
   const { modality, view_position: view } = prediction.radiograph;
-  viewer.corners["top-right"].textContent = [modality, view].filter(Boolean).join(" ");
+  viewer.captions.projection.textContent = [modality, view].filter(Boolean).join(" ");
 }
 
 // --- Findings and maps ----------------------------------------------------------------------------------

@@ -20,14 +20,20 @@ export class Viewer extends EventTarget {
     this.pane.setAttribute("role", "application");
     this.pane.setAttribute("aria-roledescription", "film viewer");
     this.pane.setAttribute("aria-label", label);
-    this.corners = Object.fromEntries(
-      ["top-left", "top-right", "bottom-right", "readout"].map((place) => {
-        const corner = document.createElement("div");
-        corner.className = `corner ${place}`;
-        this.pane.append(corner);
-        return [place, corner];
+    this.stage = document.createElement("div");
+    this.stage.className = "stage";
+    // Beneath the film and not on it: side markers and burned-in text lie in its corners.
+    const caption = document.createElement("div");
+    caption.className = "caption";
+    this.captions = Object.fromEntries(
+      ["name", "projection", "readout", "state"].map((what) => {
+        const part = document.createElement("span");
+        part.className = what;
+        caption.append(part);
+        return [what, part];
       }),
     );
+    this.pane.append(this.stage, caption);
     holder.append(this.pane);
     this.film = null;
     this.facts = null;
@@ -44,7 +50,7 @@ export class Viewer extends EventTarget {
     this.canvas = document.createElement("canvas");
     this.canvas.className = "drawn";
     this.view.canvas.append(this.canvas);
-    new ResizeObserver(() => this.redraw()).observe(this.pane);
+    new ResizeObserver(() => this.redraw()).observe(this.stage);
     this.pane.addEventListener("pointermove", (event) => this.#pointAt(event));
     this.pane.addEventListener("pointerleave", () => this.#pointAt(null));
     this.pane.addEventListener("keydown", (event) => this.#key(event));
@@ -54,7 +60,7 @@ export class Viewer extends EventTarget {
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     const element = document.createElement("div");
     element.className = "view";
-    this.pane.prepend(element);
+    this.stage.append(element);
     this.view = OpenSeadragon({
       element,
       drawer: "canvas",
@@ -186,7 +192,7 @@ export class Viewer extends EventTarget {
       viewport.goHome(true);
     }
     const ratio = devicePixelRatio;
-    const { clientWidth, clientHeight } = this.pane;
+    const { clientWidth, clientHeight } = this.stage;
     const [width, height] = [Math.round(clientWidth * ratio), Math.round(clientHeight * ratio)];
     if (this.canvas.width !== width || this.canvas.height !== height) {
       this.canvas.width = width;
@@ -212,7 +218,7 @@ export class Viewer extends EventTarget {
     this.pane.dataset.drawn = "yes";
     const zoom = (to.x - from.x) / (this.facts?.width ?? this.film.width);
     const { centre, width: wide } = this.window;
-    this.corners["bottom-right"].textContent =
+    this.captions.state.textContent =
       `${Math.round(zoom * 100)} %   W ${Math.round(wide * 100)}  L ${Math.round(centre * 100)}`;
   }
 
@@ -270,7 +276,8 @@ export class Viewer extends EventTarget {
       context.moveTo(a.x, a.y);
       context.lineTo(b.x, b.y);
     });
-    label(context, this.measured(), b.x + 10, b.y - 8);
+    const right = Math.max(a.x, b.x);
+    label(context, this.measured(), right + 90 < this.stage.clientWidth ? right + 10 : Math.min(a.x, b.x) - 80, b.y - 8);
   }
 
   /** The ruler's length in words. */
@@ -308,7 +315,7 @@ export class Viewer extends EventTarget {
       return;
     }
     // A drag across the whole pane spans the whole grey scale.
-    const span = Math.max(200, this.pane.clientWidth);
+    const span = Math.max(200, this.stage.clientWidth);
     const { centre, width } = this.window;
     this.setWindow({ width: width + event.delta.x / span, centre: centre + event.delta.y / span });
   }
@@ -339,7 +346,7 @@ export class Viewer extends EventTarget {
 
   /** The ruler by keyboard: arrows move a cross, Enter sets its points. */
   #steer(step) {
-    const { clientWidth, clientHeight } = this.pane;
+    const { clientWidth, clientHeight } = this.stage;
     this.crosshair ??= this.toFilm(clientWidth / 2, clientHeight / 2);
     if (step) {
       const far = this.toFilm(10, 0).x - this.toFilm(0, 0).x;
@@ -352,14 +359,14 @@ export class Viewer extends EventTarget {
 
   #pointAt(event) {
     if (!event || !this.film || !this.view.isOpen()) {
-      this.corners.readout.textContent = "";
+      this.captions.readout.textContent = "";
       return;
     }
-    const box = this.pane.getBoundingClientRect();
+    const box = this.stage.getBoundingClientRect();
     const { x, y } = this.toFilm(event.clientX - box.left, event.clientY - box.top);
     const inside = x >= 0 && y >= 0 && x < this.film.width && y < this.film.height;
     if (!inside) {
-      this.corners.readout.textContent = "";
+      this.captions.readout.textContent = "";
       return;
     }
     const grey = this.film.grey[Math.floor(y) * this.film.width + Math.floor(x)] / (2 ** this.film.bits - 1);
@@ -368,7 +375,7 @@ export class Viewer extends EventTarget {
       const value = valueAt(this.layer.evidence, x / this.film.width, y / this.film.height);
       parts.push(`evidence ${value > 0 ? "+" : "−"}${Math.abs(value).toFixed(1)}`);
     }
-    this.corners.readout.textContent = parts.join("   ");
+    this.captions.readout.textContent = parts.join("   ");
   }
 }
 
