@@ -61,7 +61,8 @@ def run_job(job: PredictionJob, files: Sequence[InputFile]) -> Iterator[Outcome]
         OSError: a result cannot be written.
     """
     # One image takes all cores; of many, each takes one.
-    classifier = load(job.model, policy=job.policy, threads=1 if len(files) > 1 else None)
+    many = len(files) > 1
+    classifier = load(job.model, policy=job.policy, threads=1 if many else None, one_image=not many)
     unknown = [finding for finding in job.finding if finding not in classifier.findings]
     if unknown:
         raise ValueError(f"no finding {', '.join(unknown)}; the model has {', '.join(classifier.findings)}")

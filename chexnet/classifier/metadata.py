@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
 
+from chexnet.arrays import Float32
 from chexnet.radiograph import Preprocessing
 from chexnet.statistics import Estimate, PlattScaling
 

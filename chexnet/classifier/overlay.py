@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Float32, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
+from chexnet.arrays import Float, Float32, UInt8
 from chexnet.classifier.prediction import FindingPrediction, Prediction
 from chexnet.findings import display_name
 from chexnet.radiograph import Radiograph

@@ -4,7 +4,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float32
+
+from chexnet.arrays import Float32
 
 Status = Literal["ok", "refused", "error"]
 

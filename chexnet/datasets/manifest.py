@@ -6,8 +6,8 @@ from os import PathLike
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int
 
+from chexnet.arrays import Bool, Float, Float32, Int
 from chexnet.datasets.table import Row, read_table
 from chexnet.paper import PATHOLOGIES
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int
 
+from chexnet.arrays import Int
 from chexnet.datasets.manifest import SPLITS, Manifest
 from chexnet.paper import PATHOLOGY_SPLIT
 

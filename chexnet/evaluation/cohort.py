@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
 
+from chexnet.arrays import Bool, Float, Int
 from chexnet.evaluation.labels import Labels, label_columns, labels_of, match_findings
 from chexnet.evaluation.predictions import Predictions, prediction_columns, predictions_of
 from chexnet.evaluation.tables import ColumnNames, read_table

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
 
+from chexnet.arrays import Float, Int
 from chexnet.evaluation.tables import (
     AGE_COLUMNS,
     PATIENT_COLUMNS,

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
+from chexnet.arrays import Float
 from chexnet.evaluation.grids import Grid
 from chexnet.evaluation.measures import Measure, Measurements, Resampling
 from chexnet.evaluation.tables import PATIENT_COLUMNS, BadTable, read_table

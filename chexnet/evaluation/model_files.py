@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
 
+from chexnet.arrays import Float
 from chexnet.classifier import Classifier, InputFile, Scored, find_inputs, load, score_files
 from chexnet.classifier.overlay import overlay
 from chexnet.evaluation.contamination import TrainingImages

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float
 
+from chexnet.arrays import Bool, Float
 from chexnet.evaluation.cohort import Cohort
 from chexnet.evaluation.tables import same_finding
 from chexnet.statistics import (

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
 
+from chexnet.arrays import Bool, Float, Int
 from chexnet.evaluation.measures import Measure
 from chexnet.evaluation.predictions import Predictions, prediction_columns, predictions_of
 from chexnet.evaluation.readings import Readings, reading_columns, readings_of

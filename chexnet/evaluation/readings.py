@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
 
+from chexnet.arrays import Float
 from chexnet.evaluation.labels import label_value, match_findings
 from chexnet.evaluation.tables import (
     PATIENT_COLUMNS,

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool
 
+from chexnet.arrays import Bool
 from chexnet.evaluation.cohort import Cohort, join_file, read_cohort
 from chexnet.evaluation.contamination import TrainingImages, read_training_list
 from chexnet.evaluation.films import Film

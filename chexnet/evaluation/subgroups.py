@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
 
+from chexnet.arrays import Bool, Float
 from chexnet.evaluation.cohort import Cohort
 from chexnet.evaluation.measures import Measure, Measurements
 from chexnet.statistics import NotEstimable, Ranking

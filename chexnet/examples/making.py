@@ -5,13 +5,13 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32
 from PIL import Image, PngImagePlugin
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.sr.coding import Code
 from pydicom.uid import UID, DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, JPEGLSLossless
 
+from chexnet.arrays import Float32
 from chexnet.examples import NORMAL_PNG, OPACITY_DICOM, OPACITY_PNG
 from chexnet.radiograph.phantom import Opacity, Phantom, thorax_phantom
 

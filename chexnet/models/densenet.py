@@ -7,9 +7,10 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
+
+from chexnet.arrays import Float
 
 GROWTH_RATE = 32
 BOTTLENECK = 4

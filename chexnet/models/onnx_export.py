@@ -10,11 +10,11 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from jaxtyping import Float
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from chexnet.arrays import Float
 from chexnet.models.densenet import DenseLayer, DenseNet121
 
 TOLERANCE = 1e-4

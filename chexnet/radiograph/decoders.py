@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Integer
 
+from chexnet.arrays import Integer
 from chexnet.radiograph.codestreams import BASELINE, EXTENDED, LOSSLESS, Codestream
 from chexnet.radiograph.errors import Unfit
 from chexnet.radiograph.jpeg import decode_luma

@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import TypedDict
 
 import numpy as np
-from jaxtyping import UInt16
 
+from chexnet.arrays import UInt16
 from chexnet.radiograph.elements import Elements, label
 from chexnet.radiograph.errors import Unfit
 from chexnet.radiograph.frames import NATIVE, PixelHeader, encapsulated_patterns, native_patterns

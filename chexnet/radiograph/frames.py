@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Integer, UInt16
 
+from chexnet.arrays import Integer, UInt16
 from chexnet.radiograph.codestreams import Codestream, jpeg_2000_codestream, jpeg_codestream
 from chexnet.radiograph.decoders import decode_jpeg, decode_jpeg_2000, decode_jpeg_ls
 from chexnet.radiograph.errors import Unfit

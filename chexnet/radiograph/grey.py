@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int64, Shaped, UInt16
+
+from chexnet.arrays import Bool, Float32, Float64, Int64, Shaped, UInt16
 
 Values = Float64[np.ndarray, " values"]
 

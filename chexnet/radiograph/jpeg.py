@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, UInt8
 
+from chexnet.arrays import Float32, UInt8
 from chexnet.radiograph.errors import Unfit
 from chexnet.radiograph.limits import size_problem
 from chexnet.radiograph.radiograph import Radiograph

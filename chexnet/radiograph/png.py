@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float32, Integer, Num, UInt16
 
+from chexnet.arrays import Float32, Integer, Num, UInt16
 from chexnet.radiograph.errors import Unfit
 from chexnet.radiograph.limits import size_problem
 from chexnet.radiograph.radiograph import Radiograph

@@ -7,8 +7,8 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
 
+from chexnet.arrays import Float32
 from chexnet.paper import IMAGE_SIZE, IMAGENET_MEAN, IMAGENET_STD
 from chexnet.radiograph.radiograph import Radiograph
 

@@ -3,9 +3,9 @@
 import io
 
 import numpy as np
-from jaxtyping import UInt8, UInt16
 from PIL import Image
 
+from chexnet.arrays import UInt8, UInt16
 from chexnet.classifier.overlay import AGAINST, FOR, STRONGEST_OPACITY, overlay, upscale
 from chexnet.service.representation import full_scale
 from chexnet.service.store import Film, Grey, Result

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32
 
+from chexnet.arrays import Float32
 from chexnet.classifier import Classifier, Prediction
 from chexnet.radiograph import (
     NotAChestRadiograph,

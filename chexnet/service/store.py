@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import UInt8, UInt16
 
+from chexnet.arrays import UInt8, UInt16
 from chexnet.classifier import Prediction
 from chexnet.radiograph import Radiograph
 

@@ -5,8 +5,8 @@ a reading that was not made.
 from itertools import combinations
 
 import numpy as np
-from jaxtyping import Float
 
+from chexnet.arrays import Float
 from chexnet.statistics.estimate import NotEstimable
 
 Readings = Float[np.ndarray, "readers images"]

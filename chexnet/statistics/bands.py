@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
 
+from chexnet.arrays import Bool, Float, Int
 from chexnet.statistics.bootstrap import resample_counts
 from chexnet.statistics.counts import Counts
 from chexnet.statistics.roc import check_no_nan, check_two_classes

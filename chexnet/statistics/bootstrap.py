@@ -11,8 +11,8 @@ from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Shaped
 
+from chexnet.arrays import Bool, Float, Int, Shaped
 from chexnet.statistics.counts import BLOCK, Counts
 from chexnet.statistics.estimate import Estimate, Interval, NotEstimable, check_confidence
 from chexnet.statistics.ranking import Ranking

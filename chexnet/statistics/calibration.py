@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
 
+from chexnet.arrays import Bool, Float, Int
 from chexnet.statistics.estimate import normal_quantile
 from chexnet.statistics.roc import check_no_nan, check_two_classes
 

@@ -6,8 +6,9 @@ for each other costs more than the work, and on a busy machine a hundred times m
 kept below that.
 """
 
-from jaxtyping import Float
 from numpy import ndarray, zeros
+
+from chexnet.arrays import Float
 
 Counts = Float[ndarray, "clusters resamples"]
 """How often each patient (cluster) was drawn in each resample."""

@@ -1,8 +1,8 @@
 """Sensitivity, specificity, F1 and their kin over resamples: sums of counts, nothing more."""
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
 
+from chexnet.arrays import Bool, Float, Int
 from chexnet.statistics.counts import Counts, weigh
 
 

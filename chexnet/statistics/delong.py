@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Shaped
 
+from chexnet.arrays import Bool, Float, Int, Shaped
 from chexnet.statistics.estimate import Estimate, Interval, NotEstimable, normal_p_value, normal_quantile
 from chexnet.statistics.roc import auroc, check_no_nan, check_two_classes, doubled_midranks
 

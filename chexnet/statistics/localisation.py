@@ -21,7 +21,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+
+from chexnet.arrays import Bool, Float, Int
 
 THRESHOLDS = tuple(round(0.1 * step, 1) for step in range(1, 10))
 """T(IoBB) and T(IoU)."""

@@ -1,7 +1,8 @@
 """Many tests at once: fourteen pathologies are fourteen chances of a false alarm."""
 
 import numpy as np
-from jaxtyping import Float
+
+from chexnet.arrays import Float
 
 
 def holm(p_values: Float[np.ndarray, " tests"]) -> Float[np.ndarray, " tests"]:

@@ -14,8 +14,8 @@ from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
 
+from chexnet.arrays import Bool, Float, Int
 from chexnet.statistics.counts import BLOCK, SMALL_PRODUCT, Counts
 from chexnet.statistics.roc import check_no_nan, check_two_classes
 

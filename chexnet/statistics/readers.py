@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
 
+from chexnet.arrays import Bool, Float, Int
 from chexnet.statistics.bootstrap import SAMPLES, percentile_interval, resample_counts
 from chexnet.statistics.counts import Counts, weigh
 from chexnet.statistics.decisions import ratio

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
 
+from chexnet.arrays import Bool, Float, Int
 from chexnet.statistics.estimate import NotEstimable
 
 

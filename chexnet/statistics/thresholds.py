@@ -6,8 +6,8 @@ Thresholds come from validation images; choosing one on the test set flatters th
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
 
+from chexnet.arrays import Bool, Float
 from chexnet.statistics.estimate import NotEstimable
 from chexnet.statistics.roc import Calls, called_at_each_score, check_no_nan, check_two_classes
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float32
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
+from chexnet.arrays import Float32
 from chexnet.datasets import Manifest
 from chexnet.radiograph import Preprocessing, UnreadableImage, network_input, read_radiograph
 from chexnet.training.config import TrainConfig

@@ -1,9 +1,10 @@
 """The losses of sections 2.1 and 5. An unknown label (NaN) adds nothing."""
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
+
+from chexnet.arrays import Float
 
 
 def pneumonia_weights(positives: float, negatives: float) -> tuple[float, float]:

@@ -5,9 +5,9 @@ from typing import Any
 import lightning
 import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
+from chexnet.arrays import Float
 from chexnet.datasets import known_labels
 from chexnet.models import DenseNet121
 from chexnet.paper import ADAM_BETAS

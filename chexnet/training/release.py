@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from tqdm import tqdm
 
+from chexnet.arrays import Float
 from chexnet.classifier.metadata import KEY, FindingMetadata, ModelMetadata, reference_input
 from chexnet.datasets import Manifest, known_labels
 from chexnet.models import DenseNet121, export_onnx, round_to_float16

@@ -109,7 +109,9 @@ def test_the_numbers_do_not_depend_on_batch_or_threads(
     together, _ = classifier.run(np.stack([image, -image, image]))
     other_threads, _ = chexnet.load(threads=1).run(image[None])
     np.testing.assert_allclose(together[[0, 2]], np.repeat(alone, 2, axis=0), atol=ACROSS_KERNELS)
+    quickly_loaded, _ = chexnet.load(one_image=True).run(image[None])
     np.testing.assert_allclose(other_threads, alone, atol=ACROSS_KERNELS)
+    np.testing.assert_allclose(quickly_loaded, alone, atol=ACROSS_KERNELS)
 
 
 def test_a_finding_that_is_not_validated_has_no_threshold_and_no_verdict(
@@ -138,10 +140,11 @@ def test_a_policy_chooses_among_the_models_thresholds(tmp_path: Path, film: chex
         chexnet.load(path, policy="bold")
 
 
-def test_predicting_imports_neither_torch_nor_matplotlib_nor_pydicom(example_film: Path) -> None:
+def test_predicting_imports_nothing_that_it_does_not_need(example_film: Path) -> None:
     program = (
         "import sys, chexnet; chexnet.load().predict(sys.argv[1]); "
-        "print([m for m in ('torch', 'matplotlib', 'pydicom', 'onnx', 'scipy') if m in sys.modules])"
+        "heavy = ('torch', 'matplotlib', 'pydicom', 'onnx', 'scipy', 'jaxtyping'); "
+        "print([m for m in heavy if m in sys.modules])"
     )
     result = subprocess.run(
         [sys.executable, "-c", program, str(example_film)], capture_output=True, text=True, check=True

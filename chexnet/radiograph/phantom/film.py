@@ -3,8 +3,8 @@
 import math
 
 import numpy as np
-from jaxtyping import Float
 
+from chexnet.arrays import Float
 from chexnet.radiograph.phantom.rays import Film, Number, pixel_centres_mm
 
 QUANTA_PER_MM2 = 4.5e5

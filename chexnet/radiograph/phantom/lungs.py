@@ -3,8 +3,8 @@
 import math
 
 import numpy as np
-from jaxtyping import Float
 
+from chexnet.arrays import Float
 from chexnet.radiograph.phantom.anatomy import FLUID_PER_MM, LEFT, RIGHT, Anatomy, Opacity
 from chexnet.radiograph.phantom.organs import abdomen, heart, lung_cavity
 from chexnet.radiograph.phantom.rays import Film, Grid

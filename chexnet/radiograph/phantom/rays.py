@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+
+from chexnet.arrays import Float
 
 FIELD_MM = 365.0
 """Side of the square film."""

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
 
+from chexnet.arrays import Float
 from chexnet.radiograph.phantom.rays import Film, Grid, Number
 from chexnet.radiograph.phantom.solids import spline
 
