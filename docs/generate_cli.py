@@ -12,7 +12,8 @@ HEAD = "# The commands\n\nGenerated from `--help` by `python docs/generate_cli.p
 
 def reference() -> str:
     """The page."""
-    context = click.Context(main, info_name="chexnet", terminal_width=100, max_content_width=100)
+    width = {"terminal_width": 100, "max_content_width": 100}
+    context = click.Context(main, info_name="chexnet", **width, **main.context_settings)
     return HEAD + "".join(_sections(main, context))
 
 
