@@ -190,6 +190,8 @@ def _read(path: Path) -> bytes:
 
 
 def _session(content: bytes, path: Path, threads: int | None, one_image: bool) -> Any:
+    # Its wheels report to their maker unless told not to before they are loaded.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -1,6 +1,5 @@
 """`chexnet serve`."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +82,6 @@ def command(
       chexnet serve
       chexnet serve --host 0.0.0.0 --allowed-host cxr.hospital.example --api-keys-file keys.txt
     """
-    # onnxruntime's wheels report to their maker unless told not to before they are loaded.
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     config = _config(host, api_keys_file, options)
     try:
         app = create_app(load(model, policy=policy, threads=threads), config)

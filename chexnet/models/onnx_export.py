@@ -2,13 +2,13 @@
 
 import copy
 import logging
+import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
@@ -143,6 +143,10 @@ def _store_float16(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _difference(network: DenseNet121, content: bytes, images: Float[np.ndarray, "n 3 s s"]) -> float:
+    # Its wheels report to their maker unless told not to before they are loaded.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # a few images, beside a torch that has threads of its own
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

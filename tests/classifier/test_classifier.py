@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -150,6 +151,18 @@ def test_predicting_imports_nothing_that_it_does_not_need(example_film: Path) ->
         [sys.executable, "-c", program, str(example_film)], capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == "[]"
+
+
+def test_predicting_reports_to_nobody(example_film: Path, tmp_path: Path) -> None:
+    """ONNX Runtime's telemetry leaves a session file in the temporary folder wherever it is on."""
+    program = "import sys, chexnet; chexnet.load().predict(sys.argv[1])"
+    environment = {key: value for key, value in os.environ.items() if key != "ORT_DISABLE_TELEMETRY"}
+    subprocess.run(
+        [sys.executable, "-c", program, str(example_film)],
+        env=environment | {"TMPDIR": str(tmp_path)},
+        check=True,
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_metadata_survive_writing_and_reading(classifier: Classifier) -> None:
