@@ -90,7 +90,14 @@ def test_schemathesis_finds_no_failure(
         answer = client.post("/v1/predictions", content=png, headers={"Content-Type": "image/png"})
         (tmp_path / "schemathesis.toml").write_text(CONFIGURATION.format(id=answer.json()["id"]))
         command = [
-            *(sys.executable, "-m", "schemathesis.cli", "--no-color", "run", str(client.base_url.join("/openapi.json"))),
+            *(
+                sys.executable,
+                "-m",
+                "schemathesis.cli",
+                "--no-color",
+                "run",
+                str(client.base_url.join("/openapi.json")),
+            ),
             *("--checks", "all", "--max-examples", str(examples), "--seed", "1"),
             *("--phases", "examples,coverage,fuzzing", "--warnings", "off"),
         ]
