@@ -1,5 +1,8 @@
 """Slow, obviously right versions of the fast statistics: definitions written out as loops."""
 
+import itertools
+import math
+
 import numpy as np
 
 
@@ -64,3 +67,36 @@ def f1_by_counting(truth, calls):
     tp = sum(1 for t, c in zip(truth, calls, strict=True) if t and c)
     wrong = sum(1 for t, c in zip(truth, calls, strict=True) if bool(t) != bool(c))
     return 2 * tp / (2 * tp + wrong) if tp + wrong else float("nan")
+
+
+def log_sum_exp_by_places(values, r):
+    """Wang et al. 2017's pooling in the form that does not overflow, place by place."""
+    largest = max(abs(value) for value in values)
+    total = sum(math.exp(r * (value - largest)) for value in values)
+    return largest + math.log(total / len(values)) / r
+
+
+def class_balanced_loss_by_labels(logits, labels):
+    """W-CEL of Wang et al. 2017 over a batch, label by label; None is unknown."""
+    known = [label for film in labels for label in film if label is not None]
+    positives, negatives = sum(known), sum(1 - label for label in known)
+    loss = 0.0
+    for film, truth in zip(logits, labels, strict=True):
+        for logit, label in zip(film, truth, strict=True):
+            if label is None:
+                continue
+            if label > 0:
+                loss += (positives + negatives) / positives * label * math.log1p(math.exp(-logit))
+            if label < 1:
+                loss += (positives + negatives) / negatives * (1 - label) * math.log1p(math.exp(logit))
+    return loss / len(labels)
+
+
+def label_marginals_by_enumeration(conditionals, labels):
+    """P(y_t = 1) from P(y_t = 1 | y before t), summed over all 2^labels label vectors."""
+    marginals = 0.0
+    for y in itertools.product((0.0, 1.0), repeat=labels):
+        given = conditionals(y)
+        joint = np.prod(np.where(np.array(y) == 1, given, 1 - given), axis=1)
+        marginals = marginals + joint[:, None] * np.array(y)
+    return marginals

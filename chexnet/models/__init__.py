@@ -1,7 +1,8 @@
-"""DenseNet-121, importing weights, ONNX export. Needs the `train` extra."""
+"""The networks that are compared, importing weights, ONNX export. Needs the `train` extra."""
 
 from chexnet.models.densenet import DenseNet121, NetworkOutput
 from chexnet.models.onnx_export import ExportMismatch, export_onnx, round_to_float16
+from chexnet.models.wang2017 import Wang2017
 from chexnet.models.weights import (
     Checkpoint,
     WeightsMismatch,
@@ -11,13 +12,16 @@ from chexnet.models.weights import (
     read_state,
     sha256_of,
 )
+from chexnet.models.yao2017 import Yao2017
 
 __all__ = [
     "Checkpoint",
     "DenseNet121",
     "ExportMismatch",
     "NetworkOutput",
+    "Wang2017",
     "WeightsMismatch",
+    "Yao2017",
     "export_onnx",
     "imagenet_state",
     "load_state",

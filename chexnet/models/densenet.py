@@ -23,11 +23,12 @@ class NetworkOutput(NamedTuple):
     """What one forward pass gives.
 
     ``logits`` are log odds, before any calibration; ``maps`` are the class activation maps
-    ``M_c = sum_k w_ck f_k`` of section 6, so that ``logits = mean(maps) + bias``.
+    ``M_c = sum_k w_ck f_k`` of section 6, so that ``logits = mean(maps) + bias`` for `DenseNet121`. Other
+    networks say how theirs relate to the logits; a network without maps gives None.
     """
 
     logits: Float[Tensor, "batch findings"]
-    maps: Float[Tensor, "batch findings rows columns"]
+    maps: Float[Tensor, "batch findings rows columns"] | None
 
 
 class DenseLayer(nn.Module):

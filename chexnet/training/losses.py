@@ -1,4 +1,4 @@
-"""The losses of sections 2.1 and 5. An unknown label (NaN) adds nothing."""
+"""The losses of sections 2.1 and 5, and of Wang et al. 2017. An unknown label (NaN) adds nothing."""
 
 import torch
 from torch import Tensor
@@ -42,3 +42,31 @@ def pathologies_loss(
     known = ~torch.isnan(labels)
     losses = functional.binary_cross_entropy_with_logits(logits, labels.nan_to_num(0.0), reduction="none")
     return (losses * known).sum(dim=1).mean()
+
+
+def count_labels(labels: Float[Tensor, "batch findings"]) -> Float[Tensor, "2"]:
+    """|P| and |N| of a batch: labels that are 1, and 0, of all findings; a soft label counts in its parts."""
+    return torch.stack([labels.nansum(), (1 - labels).nansum()])
+
+
+def class_balanced_loss(
+    logits: Float[Tensor, "batch findings"],
+    labels: Float[Tensor, "batch findings"],
+    counts: Float[Tensor, "2"],
+) -> Float[Tensor, ""]:
+    """W-CEL of Wang et al. 2017, averaged over the images.
+
+    ``β_P sum_(y=1) -ln f + β_N sum_(y=0) -ln(1 - f)`` with ``β_P = (|P|+|N|)/|P|``, ``β_N = (|P|+|N|)/|N|``.
+
+    Args:
+        logits: of f.
+        labels: 0, 1, a probability, or NaN where unknown.
+        counts: |P| and |N| as `count_labels` gives them, of the whole batch where this is a process's share.
+    """
+    # A class without a label has an empty sum, whatever its weight.
+    positive, negative = counts.sum() / torch.where(counts > 0, counts, 1.0)
+    target = labels.nan_to_num(0.0)
+    absent = (1 - labels).nan_to_num(0.0)
+    present_loss = -(target * functional.logsigmoid(logits)).sum(dim=1)
+    absent_loss = -(absent * functional.logsigmoid(-logits)).sum(dim=1)
+    return (positive * present_loss + negative * absent_loss).mean()

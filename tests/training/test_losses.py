@@ -4,8 +4,15 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from references import class_balanced_loss_by_labels
 
-from chexnet.training.losses import pathologies_loss, pneumonia_loss, pneumonia_weights
+from chexnet.training.losses import (
+    class_balanced_loss,
+    count_labels,
+    pathologies_loss,
+    pneumonia_loss,
+    pneumonia_weights,
+)
 
 NAN = float("nan")
 logits = st.floats(-30, 30, width=32)
@@ -30,19 +37,41 @@ def test_the_pneumonia_loss_is_section_2_1_averaged_over_known_labels(pairs, pos
     assert float(loss) == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
-@given(
-    st.integers(1, 14).flatmap(
-        lambda findings: st.lists(
-            st.lists(st.tuples(logits, labels), min_size=findings, max_size=findings), min_size=1, max_size=5
-        )
+batches = st.integers(1, 14).flatmap(
+    lambda findings: st.lists(
+        st.lists(st.tuples(logits, labels), min_size=findings, max_size=findings), min_size=1, max_size=5
     )
 )
+
+
+@given(batches)
 def test_the_pathologies_loss_is_section_5_averaged_over_the_images(images):
     expected = sum(
         sum(cross_entropy(x, y) for x, y in findings if not math.isnan(y)) for findings in images
     ) / len(images)
     x, y = torch.tensor(images, dtype=torch.float64).unbind(2)
     assert float(pathologies_loss(x, y)) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+@given(batches)
+def test_the_class_balanced_loss_is_wangs_averaged_over_the_images(images):
+    expected = class_balanced_loss_by_labels(
+        [[x for x, _ in film] for film in images],
+        [[None if math.isnan(y) else y for _, y in film] for film in images],
+    )
+    x, y = torch.tensor(images, dtype=torch.float64).unbind(2)
+    loss = class_balanced_loss(x, y, count_labels(y))
+    assert float(loss) == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+def test_both_classes_weigh_the_same_in_the_class_balanced_loss():
+    x, y = torch.zeros(5, 4), torch.zeros(5, 4)
+    y[0, 1] = 1
+    absent = class_balanced_loss(x[1:], y[1:], count_labels(y))
+    both = class_balanced_loss(x, y, count_labels(y))
+    # One positive label weighs as much as nineteen negative ones: 20 log 2 on each side, over five images.
+    assert float(both) == pytest.approx(2 * 20 * math.log(2) / 5)
+    assert float(absent) == pytest.approx(16 / 19 * 20 * math.log(2) / 4)
 
 
 def test_weights_balance_the_two_classes():
@@ -62,6 +91,7 @@ def both(x, y):
     return [
         pneumonia_loss(x[:, :1], y[:, :1], (0.9, 0.1)),
         pathologies_loss(x, y),
+        class_balanced_loss(x, y, count_labels(y)),
     ]
 
 
@@ -71,6 +101,7 @@ def test_the_gradient_is_that_of_finite_differences():
     y = torch.tensor([[0, 1, NAN, 0.3], [1, NAN, 0, 1], [NAN, 0, 1, 0.5]], dtype=torch.float64)
     assert torch.autograd.gradcheck(lambda x: pathologies_loss(x, y), x)
     assert torch.autograd.gradcheck(lambda x: pneumonia_loss(x[:, :1], y[:, :1], (0.9, 0.1)), x)
+    assert torch.autograd.gradcheck(lambda x: class_balanced_loss(x, y, count_labels(y)), x)
 
 
 def test_an_unknown_label_adds_nothing_to_value_or_gradient():
@@ -107,3 +138,6 @@ def test_the_mean_of_two_halves_is_the_whole():
     x, y = torch.randn(8, 14, generator=generator), torch.randint(0, 2, (8, 14), generator=generator).float()
     halves = torch.stack([pathologies_loss(x[:4], y[:4]), pathologies_loss(x[4:], y[4:])])
     torch.testing.assert_close(halves.mean(), pathologies_loss(x, y))
+    counts = count_labels(y)
+    halves = torch.stack([class_balanced_loss(x[part], y[part], counts) for part in (slice(4), slice(4, 8))])
+    torch.testing.assert_close(halves.mean(), class_balanced_loss(x, y, counts))
