@@ -1,6 +1,6 @@
 """`chexnet evaluate`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,8 +19,10 @@ from chexnet.evaluation import (
     write_json,
 )
 from chexnet.evaluation.sources import find_subject, find_thresholds, find_training_images
+from chexnet.evaluation.tables import refuse_names_of_no_column
 
 _FILE = click.Path(path_type=Path)
+_OTHER_TABLES = ("against", "validation", "validation_labels", "readings")
 _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
 
 _OPTIONS = (
@@ -90,7 +92,7 @@ def command(predictions: Path, labels: Path, json_path: Path | None, **options: 
 def run_evaluation(predictions: Path, labels: Path, options: dict[str, Any]) -> Evaluation:
     """Call the library with the parsed options, behind a progress bar."""
     settings = build(EvaluateOptions, options)
-    names = column_names(options)
+    names = column_names(options, (predictions, labels, *(options.get(one) for one in _OTHER_TABLES)))
     with tqdm(total=settings.samples, unit="", disable=None, leave=False) as bar:
         subject = find_subject(predictions, options["images"], partial(advance, bar))
         thresholds = find_thresholds(
@@ -114,15 +116,21 @@ def run_evaluation(predictions: Path, labels: Path, options: dict[str, Any]) -> 
         )
 
 
-def column_names(options: dict[str, Any]) -> ColumnNames:
-    """How the tables name their columns."""
+def column_names(options: dict[str, Any], tables: Iterable[Path | None]) -> ColumnNames:
+    """How the tables name their columns.
+
+    Raises:
+        ValueError: a name is a column of none of them.
+    """
     rename = {}
     for pair in options["rename"]:
         old, separator, new = pair.partition("=")
         if not (old and separator and new):
             raise click.UsageError(f"--rename {pair}: expected OLD=NEW, such as PT=Pleural_Thickening")
         rename[old] = new
-    return ColumnNames(options["image_column"], options["prefix"], rename)
+    names = ColumnNames(options["image_column"], options["prefix"], rename)
+    refuse_names_of_no_column(names, tables)
+    return names
 
 
 def advance(bar: tqdm, done: int, total: int) -> None:

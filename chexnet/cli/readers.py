@@ -72,7 +72,9 @@ def command(
             predictions,
             findings,
             build(ReadersOptions, options),
-            column_names(options),
+            column_names(
+                options, (readings, predictions, options["validation"], options["validation_labels"])
+            ),
             thresholds=options["thresholds"],
             validation=options["validation"],
             validation_labels=options["validation_labels"],

@@ -1,7 +1,7 @@
 """Predictions joined to labels: the images that a measurement is about."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -23,6 +23,7 @@ class Cohort:
         clusters: each image's patient, numbered from 0; every image its own where no patient is known.
         without_labels: predicted images that the labels lack; they are counted nowhere else.
         without_predictions: labelled images that were not predicted.
+        not_labelled: columns of numbers among the predictions that the labels lack; they are not measured.
         joined_by: "name", or "file name" where the predictions name images by their path.
     """
 
@@ -32,6 +33,7 @@ class Cohort:
     without_labels: int
     without_predictions: int
     joined_by: str
+    not_labelled: Sequence[str] = ()
 
     @property
     def findings(self) -> Sequence[str]:
@@ -69,10 +71,13 @@ def read_cohort(
     names = names or ColumnNames()
     predicted, labelled = read_table(predictions), read_table(labels)
     offered = label_columns(labelled, names)
-    common = match_findings(list(prediction_columns(predicted, names)), offered, labelled.path)
-    return join(
+    numeric = list(prediction_columns(predicted, names))
+    common = match_findings(numeric, offered, labelled.path)
+    joined = join(
         predictions_of(predicted, names, name, list(common)), labels_of(labelled, list(common), names)
     )
+    # A column without a name is the row number that pandas writes.
+    return replace(joined, not_labelled=[one for one in numeric if one and one not in common])
 
 
 def join_file(predictions: Predictions, labels: Path, names: ColumnNames | None = None) -> Cohort:
@@ -80,7 +85,8 @@ def join_file(predictions: Predictions, labels: Path, names: ColumnNames | None 
     names = names or ColumnNames()
     table = read_table(labels)
     common = match_findings(predictions.findings, label_columns(table, names), table.path)
-    return join(predictions, labels_of(table, list(common), names))
+    joined = join(predictions, labels_of(table, list(common), names))
+    return replace(joined, not_labelled=[one for one in predictions.findings if one not in common])
 
 
 def join(predictions: Predictions, labels: Labels) -> Cohort:

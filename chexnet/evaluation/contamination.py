@@ -1,11 +1,17 @@
 """Has the model seen the test images? A model that has is measured on its own memory."""
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from chexnet.datasets import hash_image_ids
 from chexnet.evaluation.cohort import Cohort
+from chexnet.evaluation.tables import read_table
+
+_SEPARATORS = (",", "\t", ";")
+_LABELS = re.compile(r"(\s+[01])+\s*$")
 
 
 @dataclass(frozen=True)
@@ -74,14 +80,22 @@ class Contamination:
                 f"{self.source}: only the hash of the training images is known; it is not that of these test "
                 "images, but a partial overlap cannot be excluded without the list"
             )
-        return f"no test image{'' if self.patients is None else ' or patient'} is in {self.source}"
+        if self.patients is None:
+            return (
+                f"no test image is in {self.source}; whether test patients are is not known, as the labels "
+                "do not name the patient of every training image"
+            )
+        return f"no test image or patient is in {self.source}"
 
 
 def read_training_list(path: Path, patients: Mapping[str, str] | None = None) -> TrainingImages:
-    """Image names, one a line, such as ``train_val_list.txt``.
+    """Image names, one a line, such as ``train_val_list.txt``; or a table with a column of them.
+
+    Labels behind a name, 0 or 1 each, are left off (the lists of arnoweng/CheXNet have them).
 
     Raises:
-        ValueError: the file cannot be read or is empty.
+        ValueError: the file cannot be read, or is empty, or a line is more than a name: a list that is
+            misread would find no contamination anywhere.
     """
     path = Path(path)
     if not path.is_file():
@@ -90,31 +104,49 @@ def read_training_list(path: Path, patients: Mapping[str, str] | None = None) ->
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: expected text, one image name a line ({error})") from error
-    names = frozenset(line.strip() for line in lines if line.strip())
+    if any(separator in line for line in lines for separator in _SEPARATORS):
+        names = frozenset(read_table(path).images())
+    else:
+        names = frozenset(_LABELS.sub("", line).strip() for line in lines if line.strip())
     if not names:
         raise ValueError(f"{path}: holds no image name; expected one a line")
     return TrainingImages(path.name, names, hash_image_ids(names), patients or {})
 
 
 def find_contamination(cohort: Cohort, training: TrainingImages) -> Contamination:
-    """Compare the evaluated images and patients with those trained on."""
-    names = cohort.labels.images
+    """Compare the evaluated images and patients with those trained on.
+
+    Images are compared by name; where none is common, by the last part of a path, if that is
+    unambiguous on both sides.
+    """
+    names: Sequence[str] = cohort.labels.images
+    trained: AbstractSet[str] | None = training.images
     same_hash = None if training.sha256 is None else hash_image_ids(names) == training.sha256
-    if training.images is None:
+    if trained is None:
         return Contamination(training.source, len(names), None, None, same_hash)
+    patients = training.patients or _own_patients(cohort)
+    if trained.isdisjoint(names) and _unambiguous(names) and _unambiguous(trained):
+        names, trained = [PurePath(name).name for name in names], {PurePath(name).name for name in trained}
+        patients = {PurePath(name).name: patient for name, patient in patients.items()}
     return Contamination(
         training.source,
         len(names),
-        sum(name in training.images for name in names),
-        _shared_patients(cohort, training.images, training.patients),
-        same_hash,
+        images=sum(name in trained for name in names),
+        patients=_shared_patients(cohort, trained, patients),
+        same_hash=same_hash,
     )
 
 
-def _shared_patients(cohort: Cohort, trained: Collection[str], patients: Mapping[str, str]) -> int | None:
-    if cohort.labels.patients is None:
-        return None
-    own = dict(zip(cohort.labels.images, cohort.labels.patients, strict=True))
-    if not patients:
-        return len({own[name] for name in own if name in trained}) or None
-    return len({patients[name] for name in trained if name in patients} & set(own.values()))
+def _own_patients(cohort: Cohort) -> dict[str, str]:
+    return dict(zip(cohort.labels.images, cohort.labels.patients or (), strict=False))
+
+
+def _unambiguous(names: Collection[str]) -> bool:
+    return len({PurePath(name).name for name in names}) == len(names)
+
+
+def _shared_patients(cohort: Cohort, trained: AbstractSet[str], patients: Mapping[str, str]) -> int | None:
+    """Patients on both sides; None where none is found but not all of those trained on are known."""
+    known = {patients[name] for name in trained if name in patients}
+    shared = len(known & set(cohort.labels.patients or ()))
+    return shared if shared or trained <= patients.keys() else None

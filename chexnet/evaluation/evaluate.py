@@ -49,10 +49,8 @@ class EvaluateOptions:
     )
 
     def __post_init__(self) -> None:
-        if self.samples < 100:
-            raise ValueError(f"samples is {self.samples}; an interval's ends need at least 100 resamples")
-        if not 0 < self.confidence < 1:
-            raise ValueError(f"confidence is {self.confidence}; expected a share such as 0.95")
+        # Impossible values are refused there.
+        Resampling(self.samples, self.interval, self.confidence, self.seed)
 
     @property
     def resampling(self) -> Resampling:
@@ -188,8 +186,9 @@ def _add_finding(
         measurements.add(f"auprc/{finding}", ranking.average_precision)
     patients = int(cohort.clusters.max()) + 1
     measurements.add(f"brier/{finding}", WeightedMean((probabilities - present) ** 2, clusters, patients))
-    if thresholds and finding in thresholds.values:
-        calls = probabilities >= thresholds.values[finding]
+    threshold = thresholds.get(finding) if thresholds else None
+    if threshold is not None:
+        calls = probabilities >= threshold
         decisions = Decisions(present, calls, clusters, patients)
         for name in DECISIONS:
             measurements.add(f"{name}/{finding}", getattr(decisions, name))
@@ -200,7 +199,7 @@ def _finding(
 ) -> FindingResult:
     known = cohort.known(finding)
     present, probabilities = cohort.present(finding)[known], cohort.probabilities(finding)[known]
-    threshold = thresholds.values.get(finding) if thresholds else None
+    threshold = thresholds.get(finding) if thresholds else None
     measured = _auroc(cohort, finding, measurements)
     return FindingResult(
         positives=int(present.sum()),

@@ -18,8 +18,10 @@ from chexnet.evaluation.subgroups import Gap, Subgroup
 
 
 def write_json(content: dict[str, Any], path: Path) -> None:
-    """Write a file that any JSON reader accepts: no NaN."""
-    Path(path).write_text(
+    """Write a file that any JSON reader accepts: no NaN. Its folder is made where it does not exist."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
         json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
     )
 
@@ -74,6 +76,7 @@ def cohort_json(cohort: Cohort) -> dict[str, Any]:
         "not_scored_reasons": cohort.predictions.not_scored,
         "predictions_without_labels": cohort.without_labels,
         "labels_without_predictions": cohort.without_predictions,
+        "columns_without_labels": list(cohort.not_labelled),
         "joined_by": cohort.joined_by,
     }
 
@@ -126,6 +129,7 @@ def readers_json(comparison: ReaderComparison) -> dict[str, Any]:
                 {"readers": list(pair), "kappa": kappa} for pair, kappa in comparison.agreement.cohen.items()
             ],
             "fleiss": comparison.agreement.fleiss,
+            "read_by_all": comparison.agreement.read_by_all,
             "krippendorff": comparison.agreement.krippendorff,
         },
         "against_consensus": {

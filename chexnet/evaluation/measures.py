@@ -57,6 +57,14 @@ class Resampling:
     confidence: float = 0.95
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if self.samples < 100:
+            raise ValueError(f"samples is {self.samples}; an interval's ends need at least 100 resamples")
+        if not 0 < self.confidence < 1:
+            raise ValueError(f"confidence is {self.confidence}; expected a share such as 0.95")
+        if self.seed < 0:
+            raise ValueError(f"seed is {self.seed}; expected 0 or more")
+
 
 class Measurements:
     """Statistics gathered first and resampled together, so that every difference is paired."""

@@ -39,16 +39,20 @@ def run_model(model: Path, images: Path, progress: Callable[[int, int], None] | 
     """
     classifier = load(model, threads=1)
     files = find_inputs([str(images)]).files
-    good, reasons = [], Counter[str]()
+    good: list[Scored] = []
+    reasons = Counter[str]()
+    first_bad = ""
     for done, scored in enumerate(score_files(classifier, files), start=1):
         if scored.prediction.status == "ok":
             good.append(scored)
         else:
             reasons[scored.prediction.status] += 1
+            first_bad = first_bad or f"{scored.file.name}: {scored.prediction.reason}"
         if progress:
             progress(done, len(files))
     if not good:
-        raise ValueError(f"{images}: none of {len(files)} files could be scored: {dict(reasons)}")
+        hint = f"; the first is {first_bad}" if first_bad else "; expected radiographs"
+        raise ValueError(f"{images}: none of {len(files)} files could be scored{hint}")
     return ModelRun(
         Predictions(
             name=classifier.identity.name,

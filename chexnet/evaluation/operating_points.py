@@ -41,15 +41,20 @@ class Thresholds:
             if not (math.isfinite(value) and 0 <= value <= 1):
                 raise ValueError(f"threshold of {finding} is {value}; expected a probability in [0, 1]")
 
+    def get(self, finding: str) -> float | None:
+        """The threshold of one finding, however its name is spelled; None where there is none."""
+        key = same_finding(finding)
+        return next((value for name, value in self.values.items() if same_finding(name) == key), None)
+
     def of(self, finding: str) -> float:
         """The threshold of one finding, however its name is spelled.
 
         Raises:
             ValueError: there is none.
         """
-        for name, value in self.values.items():
-            if same_finding(name) == same_finding(finding):
-                return value
+        value = self.get(finding)
+        if value is not None:
+            return value
         reason = self.not_estimable.get(finding, "give one with --threshold NAME=T")
         raise ValueError(f"{finding}: no threshold {self.source}; {reason}")
 
@@ -83,6 +88,8 @@ def thresholds_from_json(path: Path) -> Thresholds:
     Raises:
         ValueError: it is anything else.
     """
+    if not Path(path).is_file():
+        raise ValueError(f'{path}: no such file; expected JSON such as {{"Pneumonia": 0.12}}')
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:

@@ -62,6 +62,8 @@ def data_lines(evaluation: Evaluation) -> list[str]:
         lines.append(f"Not scored: {count:,} images ({reason}).")
     if cohort.without_labels:
         lines.append(f"Without labels: {cohort.without_labels:,} predicted images; they count nowhere.")
+    if cohort.not_labelled:
+        lines.append(f"Without labels: the columns {', '.join(cohort.not_labelled)}; they are not measured.")
     if cohort.joined_by != "name":
         lines.append("Images were matched by file name, without their folders.")
     return lines
@@ -105,7 +107,8 @@ def study_line(one: ReaderComparison) -> str:
 def agreement_line(one: ReaderComparison) -> str:
     """Agreement of all radiologists at once."""
     return (
-        f"Agreement among radiologists: Fleiss' kappa {number(one.agreement.fleiss)}, "
+        f"Agreement among radiologists: Fleiss' kappa {number(one.agreement.fleiss)} (on the "
+        f"{one.agreement.read_by_all:,} images that all of them read), "
         f"Krippendorff's alpha {number(one.agreement.krippendorff)}."
     )
 

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from chexnet.arrays import Bool, Float, Int
-from chexnet.evaluation.measures import Measure
+from chexnet.evaluation.measures import Measure, Resampling
 from chexnet.evaluation.predictions import Predictions, prediction_columns, predictions_of
 from chexnet.evaluation.readings import Readings, reading_columns, readings_of
 from chexnet.evaluation.tables import BadTable, ColumnNames, closest, read_table, same_finding
@@ -49,10 +49,8 @@ class ReadersOptions:
     )
 
     def __post_init__(self) -> None:
-        if self.samples < 100:
-            raise ValueError(f"samples is {self.samples}; an interval's ends need at least 100 resamples")
-        if not 0 < self.confidence < 1:
-            raise ValueError(f"confidence is {self.confidence}; expected a share such as 0.95")
+        # Impossible values are refused there.
+        Resampling(samples=self.samples, confidence=self.confidence, seed=self.seed)
 
 
 @dataclass(frozen=True)
@@ -76,10 +74,13 @@ class Agreement:
 
     Attributes:
         cohen: of each pair of readers.
+        fleiss: on the images that all of them read.
+        read_by_all: number of those images.
     """
 
     cohen: Mapping[tuple[str, str], float | None]
     fleiss: float | None
+    read_by_all: int
     krippendorff: float | None
 
 
@@ -205,6 +206,8 @@ def _compare(
 ) -> ReaderComparison:
     rows, scored = _shared(readings, predictions)
     values = readings.of(finding)[:, rows]
+    # A table of predictions may bear the name of a reader, and neither may hide the other.
+    model_name = predictions.name + (" (model)" if predictions.name in readings.readers else "")
     spelled = {same_finding(name): name for name in predictions.findings}
     probabilities = predictions.of(spelled[same_finding(finding)])[scored]
     calls = probabilities >= threshold
@@ -219,7 +222,7 @@ def _compare(
     )
     majority = consensus(values)
     return ReaderComparison(
-        model_name=predictions.name,
+        model_name=model_name,
         finding=finding,
         threshold=threshold,
         threshold_source=threshold_source,
@@ -228,7 +231,7 @@ def _compare(
         resampled=options.resample,
         present={
             **{name: int(np.nansum(row)) for name, row in zip(readings.readers, values, strict=True)},
-            predictions.name: int(calls.sum()),
+            model_name: int(calls.sum()),
         },
         readers={name: _measure(one) for name, one in zip(readings.readers, study.readers, strict=True)},
         readers_mean=_measure(study.readers_mean),
@@ -242,7 +245,7 @@ def _compare(
                 name: _operating_point(values[row], leave_one_out_consensus(values, row))
                 for row, name in enumerate(readings.readers)
             },
-            predictions.name: _operating_point(calls.astype(np.float64), majority),
+            model_name: _operating_point(calls.astype(np.float64), majority),
         },
         model_auroc=_auroc(majority, probabilities, options.confidence),
         consensus=majority,
@@ -288,7 +291,12 @@ def _agreement(readers: Sequence[str], values: Float[np.ndarray, "readers images
                 pairs[readers[first], readers[second]] = cohens_kappa(values[first], values[second])
             except NotEstimable:
                 pairs[readers[first], readers[second]] = None
-    return Agreement(pairs, _or_none(fleiss_kappa, values), _or_none(krippendorffs_alpha, values))
+    return Agreement(
+        pairs,
+        fleiss=_or_none(fleiss_kappa, values),
+        read_by_all=int((~np.isnan(values)).all(axis=0).sum()),
+        krippendorff=_or_none(krippendorffs_alpha, values),
+    )
 
 
 def _or_none(measure, values: Float[np.ndarray, "readers images"]) -> float | None:  # type: ignore[no-untyped-def]

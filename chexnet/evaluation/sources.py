@@ -19,9 +19,9 @@ from chexnet.evaluation.operating_points import (
     refuse_test_images,
     thresholds_from_json,
 )
-from chexnet.evaluation.predictions import Predictions
+from chexnet.evaluation.predictions import Predictions, prediction_columns
 from chexnet.evaluation.readings import Readings
-from chexnet.evaluation.tables import ColumnNames, read_table, same_finding
+from chexnet.evaluation.tables import ColumnNames, closest, read_table, same_finding
 from chexnet.statistics.bootstrap import Progress
 
 
@@ -72,12 +72,15 @@ def find_thresholds(
     """Thresholds from a JSON file, or the best on validation predictions; None if neither is named.
 
     Raises:
-        ValueError: both are named, or validation and test share an image or a patient.
+        ValueError: both are named, or validation and test share an image or a patient, or a threshold is
+            of a finding that was not predicted.
     """
     if given and validation:
         raise ValueError("give thresholds or validation predictions, not both")
+    if validation_labels and not validation:
+        raise ValueError("--validation-labels without --validation; name the predictions they belong to")
     if given:
-        return thresholds_from_json(given)
+        return _for_findings_of(test, thresholds_from_json(given), given, names)
     if not validation:
         return None
     chosen = read_cohort(validation, validation_labels or labels, names)
@@ -166,9 +169,24 @@ def draw_films(shown: Sequence[str], model: Path | None) -> list[Film]:
     return films
 
 
+def _for_findings_of(
+    test: Predictions | Path, thresholds: Thresholds, given: Path, names: ColumnNames
+) -> Thresholds:
+    """The thresholds, if each is of a finding that was predicted."""
+    offered = (
+        list(prediction_columns(read_table(test), names)) if isinstance(test, Path) else list(test.findings)
+    )
+    for name in thresholds.values:
+        if same_finding(name) not in map(same_finding, offered):
+            near = closest(name, offered)
+            hint = f"did you mean {near!r}?" if near else f"there are {', '.join(map(repr, offered))}"
+            raise ValueError(f"{given}: the predictions have no finding {name!r}; {hint}")
+    return thresholds
+
+
 def _parse_thresholds(given: Sequence[str], findings: Sequence[str]) -> dict[str, float]:
     spelled = {same_finding(name): name for name in findings}
-    values = {}
+    values: dict[str, float] = {}
     for text in given:
         name, separator, number = text.rpartition("=")
         if not separator and len(findings) > 1:
@@ -176,6 +194,8 @@ def _parse_thresholds(given: Sequence[str], findings: Sequence[str]) -> dict[str
         key = same_finding(name or findings[0])
         if key not in spelled:
             raise ValueError(f"--threshold {text}: {name!r} is none of {', '.join(findings)}")
+        if spelled[key] in values:
+            raise ValueError(f"--threshold {text}: {spelled[key]} already has {values[spelled[key]]}")
         try:
             values[spelled[key]] = float(number)
         except ValueError as error:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 
 IMAGE_COLUMNS = ("image", "Image Index", "Image ID", "image_id", "filename")
 PATIENT_COLUMNS = ("patient", "patient_id", "Patient ID")
@@ -76,10 +77,35 @@ def read_table(path: Path) -> Table:
     path = Path(path)
     if not path.is_file():
         raise BadTable(f"{path}: no such file; expected a CSV or Parquet table")
-    table = _read_parquet(path) if path.suffix.lower() in {".parquet", ".pq"} else _read_csv(path)
+    table = _read_parquet(path) if _is_parquet(path) else _read_csv(path)
     if not len(table):
         raise BadTable(f"{path}: the table has no rows")
     return table
+
+
+def refuse_names_of_no_column(names: ColumnNames, paths: Iterable[Path | None]) -> None:
+    """Refuse an image column or a renaming that none of the tables has: it is a misspelling.
+
+    Args:
+        paths: tables in which a name may occur. If one cannot be read, nothing is refused here, as whoever
+            reads it will say more.
+
+    Raises:
+        BadTable: a name is a column of none.
+    """
+    headers = [_header(Path(path)) for path in paths if path is not None]
+    if not all(headers):
+        return
+    found = list(dict.fromkeys(column for header in headers for column in header))
+    asked = {"--image-column": [names.image] if names.image is not None else [], "--rename": names.rename}
+    for option, columns in asked.items():
+        for column in columns:
+            if column not in found and names.prefix + column not in found:
+                near = closest(column, found)
+                raise BadTable(
+                    f"{option}: no table has a column {column!r}; "
+                    + (f"did you mean {near!r}?" if near else f"there are {', '.join(map(repr, found))}")
+                )
 
 
 def finding_columns(table: Table, names: ColumnNames, besides: Iterable[str] = ()) -> dict[str, str]:
@@ -89,7 +115,7 @@ def finding_columns(table: Table, names: ColumnNames, besides: Iterable[str] = (
         besides: columns that are something else.
 
     Raises:
-        BadTable: two columns come to have the same name, or a column to rename does not exist.
+        BadTable: two columns come to have the same name.
     """
     known = {*IMAGE_COLUMNS, *PATIENT_COLUMNS, *SEX_COLUMNS, *AGE_COLUMNS, *VIEW_COLUMNS, *READER_COLUMNS}
     prefixed = [name for name in table.columns if names.prefix and name.startswith(names.prefix)]
@@ -146,15 +172,37 @@ def _read_csv(path: Path) -> Table:
     return Table(path, {name: [row[index] for row in rows[1:]] for index, name in enumerate(header)})
 
 
-def _read_parquet(path: Path) -> Table:
+def _header(path: Path) -> list[str]:
+    """The columns' names, quickly; none where there is no file or it is no table."""
+    if not path.is_file() or path.suffix.lower() == ".onnx":
+        return []
     try:
-        import pyarrow
+        if _is_parquet(path):
+            return list(_parquet(path).read_schema(path).names)
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return [name.strip() for name in next(csv.reader(file), [])]
+    except (ValueError, csv.Error):
+        return []
+
+
+def _is_parquet(path: Path) -> bool:
+    return path.suffix.lower() in {".parquet", ".pq"}
+
+
+def _parquet(path: Path) -> ModuleType:
+    try:
         from pyarrow import parquet
     except ImportError as error:
         raise BadTable(f"{path}: reading Parquet needs pyarrow; pip install 'chexnet[parquet]'") from error
+    return parquet
+
+
+def _read_parquet(path: Path) -> Table:
+    parquet = _parquet(path)
     try:
         content = parquet.read_table(path)
-    except pyarrow.ArrowInvalid as error:
+    # ArrowInvalid is one.
+    except ValueError as error:
         raise BadTable(f"{path}: not a Parquet file ({error})") from error
     _refuse_repeated_columns(content.column_names, path)
     return Table(path, {name: [_text(v) for v in content[name].to_pylist()] for name in content.column_names})

@@ -88,6 +88,10 @@ def test_thresholds_come_from_validation_of_other_patients(chexnet_cli, tables, 
         (("--interval", "delong"), "is not one of"),
         (("--thresholds", "missing.json"), "missing.json"),
         (("--trained-on", "missing.txt"), "missing.txt: no such file"),
+        (("--rename", "PX=Pneumonia"), "--rename: no table has a column 'PX'"),
+        (("--image-column", "fil"), "did you mean 'film'?"),
+        (("--validation-labels", "labels.csv"), "--validation-labels without --validation"),
+        (("--seed", "-1"), "seed is -1"),
         (("--against", "missing.csv"), "missing.csv: no such file"),
     ],
 )
@@ -97,6 +101,16 @@ def test_wrong_options_give_one_clear_line_and_no_traceback(chexnet_cli, tables,
     assert ran.status != 0
     assert reason in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_a_threshold_of_a_finding_that_nobody_predicted_is_refused(chexnet_cli, tables, tmp_path):
+    predictions, labels = tables
+    (tmp_path / "t.json").write_text('{"Pleural_Thikening": 0.2}')
+    ran = chexnet_cli(
+        "evaluate", predictions, "--labels", labels, "--thresholds", tmp_path / "t.json", *MAPPED
+    )
+    assert ran.status == 1
+    assert "no finding 'Pleural_Thikening'; did you mean 'Pleural_Thickening'?" in ran.err
 
 
 def test_files_that_are_no_tables_give_one_clear_line(chexnet_cli, tables, tmp_path):

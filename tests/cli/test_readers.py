@@ -44,6 +44,20 @@ def test_one_finding_gives_table_1_and_its_json(chexnet_cli, tables, tmp_path):
     assert "Verdict" in ran.out
 
 
+def test_a_model_and_a_reader_of_one_name_are_told_apart(chexnet_cli, tables, tmp_path):
+    readings, predictions = tables
+    renamed = predictions.rename(tmp_path / "R0.csv")
+    ran = chexnet_cli(
+        "readers", readings, "--predictions", renamed, "--finding", "Pneumonia", "--threshold", 0.5,
+        "--samples", 100, "--json", tmp_path / "o.json",
+    )  # fmt: skip
+    assert ran.status == 0
+    found = json.loads((tmp_path / "o.json").read_text())
+    assert set(found["against_consensus"]) == {"R0", "R1", "R2", "R0 (model)"}
+    assert found["model"]["present"] == 10
+    assert found["readers"]["R0"]["present"] == 11
+
+
 def test_all_findings_are_compared_where_none_is_named(chexnet_cli, tables, tmp_path):
     readings, predictions = tables
     ran = chexnet_cli(
@@ -75,6 +89,8 @@ def test_the_model_can_be_left_out_of_the_references(chexnet_cli, tables, tmp_pa
         (("--finding", "Pneumonia", "--threshold", "7"), "expected a probability"),
         (("--finding", "Pneumonia", "--threshold", "0.5", "--resample", "patients"), "no column patient"),
         (("--threshold", "0.5"), "name the finding"),
+        (("--threshold", "Mass=0.5", "--threshold", "Mass=0.4"), "Mass already has 0.5"),
+        (("--threshold", "Mass=0.5", "--rename", "Pnemonia=Mass"), "did you mean 'Pneumonia'?"),
     ],
 )
 def test_wrong_requests_give_one_clear_line(chexnet_cli, tables, options, reason):

@@ -9,6 +9,7 @@ from chexnet.evaluation import (
     BadTable,
     EvaluateOptions,
     Predictions,
+    Thresholds,
     choose_thresholds,
     evaluate,
     evaluation_json,
@@ -174,6 +175,16 @@ def test_thresholds_are_chosen_on_validation_and_say_so(files):
     assert chosen.source == "max_f1 on 240 validation images of 60 patients"
 
 
+def test_a_threshold_is_found_however_its_finding_is_spelled(tmp_path):
+    rows = range(30)
+    labelled = write(tmp_path / "l.csv", ["image", "Pleural Thickening"], *([row, row % 2] for row in rows))
+    predicted = write(tmp_path / "p.csv", ["image", "Pleural_Thickening"], *([row, row / 30] for row in rows))
+    given = Thresholds({"Pleural Thickening": 0.5}, "given", {})
+    found = evaluate(predicted, labelled, FEW, thresholds=given).findings["Pleural_Thickening"]
+    assert found.threshold == 0.5
+    assert found.decisions["sensitivity"].value == pytest.approx(8 / 15)
+
+
 @pytest.mark.parametrize("text", ["[1]", '{"Mass": "high"}', '{"Mass": true}', "no json"])
 def test_thresholds_that_are_none_are_refused(tmp_path, text):
     (tmp_path / "t.json").write_text(text)
@@ -201,6 +212,37 @@ def test_a_clean_list_and_a_bare_hash_say_what_they_can(files, tmp_path):
     bare = TrainingImages("model.onnx", None, "0" * 64, {})
     message = evaluate(files[0], files[1], FEW, training=bare).contamination.message
     assert "partial overlap cannot be excluded" in message
+
+
+def test_patients_of_training_images_that_the_labels_do_not_know_are_no_clean_bill(files, tmp_path):
+    (tmp_path / "train.txt").write_text("elsewhere.png\n")
+    listed = read_training_list(tmp_path / "train.txt", {"00000.png": "0"})
+    found = evaluate(files[0], files[1], FEW, training=listed).contamination
+    assert (found.images, found.patients) == (0, None)
+    assert "whether test patients are is not known" in found.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "00000.png 0 1 0\n00001.png 1 0 0\n",
+        "films/00000.png\nfilms/00001.png\n",
+        "Image Index,Finding Labels\n00000.png,Mass\n00001.png,Hernia\n",
+    ],
+)
+def test_lists_of_training_images_are_understood_with_labels_folders_and_columns(files, tmp_path, text):
+    (tmp_path / "train.txt").write_text(text)
+    found = evaluate(
+        files[0], files[1], FEW, training=read_training_list(tmp_path / "train.txt")
+    ).contamination
+    assert (found.images, found.patients) == (2, 1)
+
+
+@pytest.mark.parametrize("text", ["00000.png;1\n00001.png;0\n", "00000.png\n00001.png,3\n"])
+def test_a_list_of_more_than_names_is_refused_rather_than_found_clean(tmp_path, text):
+    (tmp_path / "train.txt").write_text(text)
+    with pytest.raises(BadTable, match=r"train\.txt"):
+        read_training_list(tmp_path / "train.txt")
 
 
 def test_a_model_trained_on_exactly_the_test_images_is_found_by_its_hash(files):
@@ -233,6 +275,15 @@ def test_images_without_labels_are_counted_and_the_rest_is_measured(files, tmp_p
     found = evaluate(write(tmp_path / "p.csv", ["image", "Cardiomegaly"], *rows), labelled, FEW)
     assert found.cohort.without_labels == 10
     assert "Without labels: 10" in show_evaluation(found)
+
+
+def test_a_column_of_probabilities_without_labels_is_named(files, tmp_path):
+    rows = [[row, f"{row:05}.png", 0.5, row / 240] for row in range(240)]
+    predicted = write(tmp_path / "p.csv", ["", "image", "Fracture", "Cardiomegaly"], *rows)
+    found = evaluate(predicted, files[1], FEW)
+    assert list(found.findings) == ["Cardiomegaly"]
+    assert "Without labels: the columns Fracture; they are not measured." in show_evaluation(found)
+    assert evaluation_json(found)["data"]["columns_without_labels"] == ["Fracture"]
 
 
 def test_tables_without_a_common_image_are_refused(files, tmp_path):
@@ -304,9 +355,9 @@ def test_the_same_seed_gives_the_same_report(files, interval):
     assert first == second
 
 
-@pytest.mark.parametrize("bad", [{"samples": 10}, {"confidence": 95.0}])
+@pytest.mark.parametrize("bad", [{"samples": 10}, {"confidence": 95.0}, {"seed": -1}])
 def test_impossible_options_cannot_exist(bad):
-    with pytest.raises(ValueError, match=r"samples|confidence"):
+    with pytest.raises(ValueError, match=next(iter(bad))):
         EvaluateOptions(**bad)
 
 
