@@ -1,23 +1,29 @@
-"""Stage 2 of the embedded model: the adult films alone, at the network's full size, from stage 1.
+"""Stage 3 of the embedded model: the DenseNet-121 of stage 2 at the network's full size.
 
 ``python recipes/default_model.py``; the model file is ``runs/default/chexnet-densenet121.onnx``.
 """
 
-from pathlib import Path
+from films import ROOT, TABLE
+from pretraining import FOLDER as PRETRAINING
+from teacher import FOLDER as TEACHER
 
 from chexnet.training import Hardware, TrainConfig, train
 
-ROOT = Path(__file__).resolve().parents[1]
 RECIPE = TrainConfig(
     name="chexnet-densenet121",
-    weights=str(ROOT / "runs" / "pretraining" / "best.ckpt"),
-    learning_rate=3e-4,
-    max_epochs=7,
+    weights=str(PRETRAINING / "best.ckpt"),
+    teacher=str(TEACHER / "best.ckpt"),
+    teacher_weight=0.5,
+    hint_weight=4.0,
+    schedule="one_cycle",
+    learning_rate=4e-4,
+    max_epochs=3,
     shift=0.06,
-    contrast=0.15,
+    contrast=0.2,
+    rotation=7.0,
+    zoom=0.1,
     weight_decay=1e-5,
 )
 
 if __name__ == "__main__":
-    films = ROOT / "runs" / "films" / "chestxray14-1330-films.csv"
-    print(train(films, ROOT / "runs" / "default", RECIPE, Hardware(workers=1)))
+    print(train(TABLE, ROOT / "runs" / "default", RECIPE, Hardware(workers=1, precision="bf16-mixed")))

@@ -1,14 +1,19 @@
 """The training tables of the embedded model, from the open films: who is in which part, with which labels.
 
-``python recipes/films.py`` writes ``runs/films/pretraining.csv`` and
-``runs/films/chestxray14-1330-films.csv`` in seconds.
+``python recipes/films.py`` writes ``runs/films/chestxray14-1330-and-kermany.csv`` in seconds, and beside it
+the table of the adult films alone.
 
 Films: 1,330 adult films of ChestX-ray14 with 14 labels, and 4,937 paediatric films (Kermany et al.) of
 which only pneumonia is known; the other 13 labels stay blank. Patients are drawn into training,
-validation and test within each source. For training films that a fully trained CheXNet has scored
-(reproduce-chexnet, on its own test patients), the label is the mean of the report's 0 or 1 and that
-model's probability: the labels are read from reports by a text miner and are wrong in places, and a
-probability says more than a 0. Validation and test keep the report's labels.
+validation and test within each source. The children of the test part are left out, to be measured on by
+``recipes/measure.py``; those of the other parts are trained on, so that adults alone decide calibration,
+thresholds, and which epoch is the best.
+
+The labels of ChestX-ray14 are read from reports by a text miner and are wrong in places. For training
+films the label is the mean of all that is known of it: the report's 0 or 1; the probability that a fully
+trained CheXNet gives (reproduce-chexnet, on its own test patients); for pneumonia, whether the
+radiologists of the RSNA challenge saw a lung opacity, or a normal film. Validation and test keep the
+report's labels.
 """
 
 import csv
@@ -22,7 +27,8 @@ from chexnet.paper import PATHOLOGIES
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("CHEXNET_DATA", ROOT.parent / "shared" / "data"))
-FILMS = ROOT / "runs" / "films"
+TABLE = ROOT / "runs" / "films" / "chestxray14-1330-and-kermany.csv"
+ADULTS = TABLE.with_name("chestxray14-1330-films.csv")
 SHARES = {"train": 0.65, "validation": 0.15, "test": 0.2}
 SEED = 1
 
@@ -50,33 +56,43 @@ def parts(patients: list[str]) -> list[str]:
     return named.tolist()
 
 
-def soft_labels(hard: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Mean of label and probability, after moving the log odds to the prevalence of these films.
+def at_prevalence(probabilities: np.ndarray, prevalence: np.ndarray) -> np.ndarray:
+    """Probabilities (films, findings) after moving their log odds so that their mean is `prevalence`.
 
     The other model was trained where pneumonia is one film in a hundred; here it is one in four.
     """
     log_odds = np.log(probabilities / (1 - probabilities))
-    low, high = np.full(hard.shape[1], -20.0), np.full(hard.shape[1], 20.0)
+    low, high = np.full(log_odds.shape[1], -20.0), np.full(log_odds.shape[1], 20.0)
     for _ in range(60):
         offset = (low + high) / 2
-        too_low = (1 / (1 + np.exp(-(log_odds + offset)))).mean(axis=0) < hard.mean(axis=0)
+        too_low = (1 / (1 + np.exp(-(log_odds + offset)))).mean(axis=0) < prevalence
         low, high = np.where(too_low, offset, low), np.where(too_low, high, offset)
-    return (hard + 1 / (1 + np.exp(-(log_odds + offset)))) / 2
+    return 1 / (1 + np.exp(-(log_odds + offset)))
+
+
+def soft_labels(table: list[dict[str, str]], hard: np.ndarray) -> np.ndarray:
+    """Mean of what is known of each label (films, findings)."""
+    opinions = np.full((3, *hard.shape), np.nan)
+    opinions[0] = hard
+    scored = {
+        row["Image Index"]: row for row in read(DATA / "predictions" / "reproduce-chexnet" / "preds.csv")
+    }
+    rows = [i for i, row in enumerate(table) if row["image"] in scored]
+    probabilities = np.array(
+        [[float(scored[table[i]["image"]][f"prob_{name}"]) for name in PATHOLOGIES] for i in rows]
+    )
+    opinions[1, rows] = at_prevalence(probabilities, hard[rows].mean(axis=0))
+    seen = {"Lung Opacity": 1.0, "Normal": 0.0}
+    opinions[2, :, PATHOLOGIES.index("Pneumonia")] = [seen.get(row["rsna_class"], np.nan) for row in table]
+    return np.nanmean(opinions, axis=0)
 
 
 def adults() -> list[Row]:
     table = read(DATA / "chestxray14" / "manifest.csv")
     part = parts([row["patient_id"] for row in table])
     labels = np.array([[float(row[name]) for name in PATHOLOGIES] for row in table])
-    scored = {
-        row["Image Index"]: row for row in read(DATA / "predictions" / "reproduce-chexnet" / "preds.csv")
-    }
-    column = {name: f"prob_{name}" for name in PATHOLOGIES}
-    rows = [i for i, row in enumerate(table) if part[i] == "train" and row["image"] in scored]
-    probabilities = np.array(
-        [[float(scored[table[i]["image"]][column[n]]) for n in PATHOLOGIES] for i in rows]
-    )
-    labels[rows] = soft_labels(labels[rows], probabilities)
+    rows = [i for i, name in enumerate(part) if name == "train"]
+    labels[rows] = soft_labels([table[i] for i in rows], labels[rows])
     return [
         {
             "image": DATA / "chestxray14" / "images" / row["image"],
@@ -95,20 +111,19 @@ def children() -> list[Row]:
         {
             "image": DATA / "kermany" / "images" / row["image"],
             "patient": f"kermany-{row['patient']}",
-            "split": part[i],
+            "split": "train",
             "Pneumonia": int(row["label"] != "normal"),
         }
-        for i, row in enumerate(table)
+        for row, name in zip(table, part, strict=True)
+        if name != "test"
     ]
 
 
 def main() -> None:
-    grown = adults()
-    # Children are never mixed with adults in one metric, so the test part of this table is adult only.
-    young = [row for row in children() if row["split"] != "test"]
-    write(FILMS / "pretraining.csv", grown + young)
-    write(FILMS / "chestxray14-1330-films.csv", grown)
-    print(f"{len(grown)} adult and {len(young)} paediatric films: {FILMS}")
+    grown, young = adults(), children()
+    for table, some in ((TABLE, young), (ADULTS, [])):
+        write(table, grown + some)
+        print(f"{len(grown)} adult and {len(some)} paediatric films: {table}")
 
 
 if __name__ == "__main__":

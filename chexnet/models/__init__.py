@@ -1,6 +1,8 @@
 """The networks that are compared, importing weights, ONNX export. Needs the `train` extra."""
 
-from chexnet.models.densenet import DenseNet121, NetworkOutput
+from chexnet.models.cam import CamNetwork, NetworkOutput
+from chexnet.models.densenet import DenseNet121
+from chexnet.models.efficientnet import EfficientNetLite0
 from chexnet.models.onnx_export import ExportMismatch, export_onnx, round_to_float16
 from chexnet.models.wang2017 import Wang2017
 from chexnet.models.weights import (
@@ -15,8 +17,10 @@ from chexnet.models.weights import (
 from chexnet.models.yao2017 import Yao2017
 
 __all__ = [
+    "CamNetwork",
     "Checkpoint",
     "DenseNet121",
+    "EfficientNetLite0",
     "ExportMismatch",
     "NetworkOutput",
     "Wang2017",

@@ -1,34 +1,24 @@
-"""DenseNet-121 (Huang et al. 2016) with the head that makes the activation map the model (sections 2.2, 6).
+"""DenseNet-121 (Huang et al. 2016), the network of the paper (section 2.2).
 
 Parameter names are torchvision's, so that ImageNet weights and published CheXNet checkpoints load by name.
 """
 
 from collections import OrderedDict
-from typing import NamedTuple
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from chexnet.arrays import Float
+from chexnet.models.cam import CamNetwork
 
 GROWTH_RATE = 32
 BOTTLENECK = 4
 BLOCK_LAYERS = (6, 12, 24, 16)
 STEM_CHANNELS = 64
+FEATURE_MAPS = 1024
 """DenseNet-121: table 1 of Huang et al., k = 32, with bottleneck layers and compression 0.5."""
-
-
-class NetworkOutput(NamedTuple):
-    """What one forward pass gives.
-
-    ``logits`` are log odds, before any calibration; ``maps`` are the class activation maps
-    ``M_c = sum_k w_ck f_k`` of section 6, so that ``logits = mean(maps) + bias`` for `DenseNet121`. Other
-    networks say how theirs relate to the logits; a network without maps gives None.
-    """
-
-    logits: Float[Tensor, "batch findings"]
-    maps: Float[Tensor, "batch findings rows columns"] | None
 
 
 class DenseLayer(nn.Module):
@@ -78,11 +68,8 @@ class Transition(nn.Sequential):
         )
 
 
-class DenseNet121(nn.Module):
+class DenseNet121(CamNetwork):
     """CheXNet's network: one output for pneumonia, or one for each pathology.
-
-    The paper's global average pooling and linear layer are swapped into a 1×1 convolution and an
-    average. Both are linear, so the logits are the same, and the activation maps come for free.
 
     Args:
         outputs: number of findings.
@@ -90,7 +77,7 @@ class DenseNet121(nn.Module):
     """
 
     def __init__(self, outputs: int, *, generator: torch.Generator | None = None) -> None:
-        super().__init__()
+        super().__init__(FEATURE_MAPS, outputs)
         self.features = nn.Sequential(
             OrderedDict(
                 conv0=nn.Conv2d(3, STEM_CHANNELS, 7, stride=2, padding=3, bias=False),
@@ -107,24 +94,19 @@ class DenseNet121(nn.Module):
                 self.features.add_module(f"transition{number}", Transition(channels))
                 channels //= 2
         self.features.add_module("norm5", nn.BatchNorm2d(channels))
-        self.classifier = nn.Conv2d(channels, outputs, 1)
-        self._initialise(generator)
-
-    def _initialise(self, generator: torch.Generator | None) -> None:
-        """He initialisation for convolutions, as in Huang et al., section 4.2."""
+        # He initialisation for convolutions, as in Huang et al., section 4.2.
         for module in self.features.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, generator=generator)
-        nn.init.normal_(self.classifier.weight, std=0.01, generator=generator)
-        assert self.classifier.bias is not None
-        nn.init.zeros_(self.classifier.bias)
+        self.initialise_classifier(generator)
 
     def feature_maps(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 1024 r c"]:
         """The maps f_k of section 6: outputs of the final convolutional layer, after norm and ReLU."""
         return functional.relu(self.features(images))
 
-    def forward(self, images: Float[Tensor, "batch 3 height width"]) -> NetworkOutput:
-        """Logits and class activation maps; rows and columns are 1/32 of the image's (7×7 at 224)."""
-        maps = functional.conv2d(self.feature_maps(images), self.classifier.weight)
-        assert self.classifier.bias is not None
-        return NetworkOutput(maps.mean(dim=(2, 3)) + self.classifier.bias, maps)
+    def folding(self) -> Iterator[tuple[nn.Module, str, str]]:
+        """The stem's convolution, and the first of each dense layer."""
+        yield self.features, "conv0", "norm0"
+        for module in self.modules():
+            if isinstance(module, DenseLayer):
+                yield module, "conv1", "norm2"

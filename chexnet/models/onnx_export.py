@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from chexnet.arrays import Float
-from chexnet.models.densenet import DenseLayer, DenseNet121
+from chexnet.models.cam import CamNetwork
 
 TOLERANCE = 1e-4
 """Largest difference in logits between torch and ONNX Runtime that an export may show."""
@@ -25,26 +25,24 @@ class ExportMismatch(ValueError):
     """ONNX Runtime and torch disagree on the logits of real images; no file is written."""
 
 
-def round_to_float16(network: DenseNet121) -> DenseNet121:
+def round_to_float16(network: CamNetwork) -> CamNetwork:
     """A copy for release: norms behind convolutions folded in, convolution weights rounded to float16.
 
     Computation stays in float32. Folding comes first because a rounded weight that is scaled
     afterwards is no float16 number any more, and the file could not store it in two bytes.
     """
     released = copy.deepcopy(network).cpu().eval()
-    features = released.features
-    features.conv0 = fuse_conv_bn_eval(features.conv0, features.norm0)  # type: ignore[arg-type, type-var]
-    features.norm0 = nn.Identity()
-    for layer in (module for module in released.modules() if isinstance(module, DenseLayer)):
-        layer.conv1 = fuse_conv_bn_eval(layer.conv1, layer.norm2)
-        layer.norm2 = nn.Identity()  # type: ignore[assignment]
-    for convolution in (module for module in released.modules() if isinstance(module, nn.Conv2d)):
-        convolution.weight.data = convolution.weight.data.half().float()
+    for module, convolution, norm in released.folding():
+        folded = fuse_conv_bn_eval(getattr(module, convolution), getattr(module, norm))
+        setattr(module, convolution, folded)
+        setattr(module, norm, nn.Identity())
+    for weights in (module.weight for module in released.modules() if isinstance(module, nn.Conv2d)):
+        weights.data = weights.data.half().float()
     return released
 
 
 def export_onnx(
-    network: DenseNet121,
+    network: CamNetwork,
     path: Path,
     *,
     metadata: Mapping[str, str],
@@ -84,7 +82,7 @@ def export_onnx(
     return difference
 
 
-def _to_onnx(network: DenseNet121, size: int) -> onnx.ModelProto:
+def _to_onnx(network: CamNetwork, size: int) -> onnx.ModelProto:
     batch = torch.export.Dim("batch", min=1)
     example = torch.zeros(2, 3, size, size)
     exporter_log = logging.getLogger("torch.onnx")
@@ -142,7 +140,7 @@ def _store_float16(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def _difference(network: DenseNet121, content: bytes, images: Float[np.ndarray, "n 3 s s"]) -> float:
+def _difference(network: CamNetwork, content: bytes, images: Float[np.ndarray, "n 3 s s"]) -> float:
     # Its wheels report to their maker unless told not to before they are loaded.
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from chexnet.arrays import Float
-from chexnet.models.densenet import NetworkOutput
+from chexnet.models.cam import NetworkOutput
 
 STEM_CHANNELS = 64
 STAGE_LAYERS = (3, 4, 6, 3)

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from chexnet.models.densenet import DenseNet121
+from chexnet.models.cam import CamNetwork
 
 IMAGENET_URL = "https://download.pytorch.org/models/densenet121-a639ec97.pth"
 """torchvision's DenseNet121_Weights.IMAGENET1K_V1; the name carries the head of its SHA-256."""
@@ -45,9 +45,12 @@ def modern_key(key: str) -> str:
     """The key as torchvision names it today.
 
     Undoes `DataParallel` (``module.``), the wrappers of the known CheXNet checkpoints
-    (``densenet121.``, ``classifier.0``) and the names before torchvision 0.3 (``norm.1``).
+    (``densenet121.``, ``classifier.0``), the names before torchvision 0.3 (``norm.1``), and the
+    underscores and the ``_fc`` of the published EfficientNet-Lite weights.
     """
     key = _PREFIXES.sub("", key)
+    key = re.sub(r"^_fc\.", "classifier.", key)
+    key = re.sub(r"(^|\.)_", r"\1", key)
     key = _OLD_LAYER_KEY.sub(r"\1\2.", key)
     return re.sub(r"^classifier\.0\.", "classifier.", key)
 
@@ -129,7 +132,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def load_state(network: DenseNet121, state: Mapping[str, Tensor], *, trunk_only: bool = False) -> None:
+def load_state(network: CamNetwork, state: Mapping[str, Tensor], *, trunk_only: bool = False) -> None:
     """Copy `state` into `network`; every key must match.
 
     Args:
@@ -157,7 +160,7 @@ def load_state(network: DenseNet121, state: Mapping[str, Tensor], *, trunk_only:
         ],
     }
     if any(problems.values()):
-        raise WeightsMismatch(_describe(problems))
+        raise WeightsMismatch(_describe(type(network).__name__, problems))
     network.load_state_dict(given, strict=False)
 
 
@@ -178,10 +181,10 @@ def _as_convolution(key: str, value: Tensor) -> Tensor:
     return value[:, :, None, None] if is_linear else value
 
 
-def _describe(problems: Mapping[str, list[str]]) -> str:
+def _describe(network: str, problems: Mapping[str, list[str]]) -> str:
     parts = []
     for kind, keys in problems.items():
         if keys:
             more = f" and {len(keys) - 8} more" if len(keys) > 8 else ""
             parts.append(f"{len(keys)} {kind}: {', '.join(keys[:8])}{more}")
-    return f"the weights do not fit DenseNet-121; {'; '.join(parts)}"
+    return f"the weights do not fit {network}; {'; '.join(parts)}"

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from chexnet.arrays import Float
-from chexnet.models.densenet import DenseNet121, NetworkOutput
+from chexnet.models.cam import NetworkOutput
+from chexnet.models.densenet import DenseNet121
 
 ENCODING = 1024
 """Channels of DenseNet-121's last feature maps."""

@@ -20,6 +20,9 @@ class TrainConfig:
         "pathologies",
         "pneumonia: one output, weighted loss (section 2.1). pathologies: 14, unweighted (section 5).",
     )
+    network: Literal["densenet121", "efficientnet_lite0"] = _option(
+        "densenet121", "densenet121: CheXNet's (section 2.2). efficientnet_lite0: a small teacher for it."
+    )
     weights: str = _option(
         "imagenet",
         "Initial weights: imagenet (section 2.2; downloaded once), none (random), or a checkpoint file.",
@@ -33,10 +36,24 @@ class TrainConfig:
     plateau_epochs: int = _option(1, "Epochs without a lower validation loss that make a plateau.")
     stop_epochs: int = _option(5, "Epochs without a lower validation loss after which training ends.")
     max_epochs: int = _option(50, "Training ends after this many epochs at the latest.")
+    schedule: Literal["plateau", "one_cycle"] = _option(
+        "plateau",
+        "plateau: the paper's rule. one_cycle: up to the learning rate in the first tenth of max_epochs, "
+        "then down to 0 along a cosine.",
+    )
     weight_decay: float = _option(0.0, "L2 penalty; the paper has none.")
     flip: float = _option(0.5, "Probability of a horizontal flip of a training image (section 3.1).")
     shift: float = _option(0.0, "Largest random shift of a training image, as a share of its side; paper: 0.")
+    rotation: float = _option(0.0, "Largest random rotation of a training image, in degrees; paper: 0.")
+    zoom: float = _option(0.0, "Largest random change of a training image's scale, as a share; paper: 0.")
     contrast: float = _option(0.0, "Largest random change of a training image's contrast; paper: 0.")
+    teacher: str | None = _option(
+        None, "best.ckpt of a run whose network this one learns from beside the labels; paper: none."
+    )
+    teacher_weight: float = _option(0.5, "With a teacher: its share of the loss, the labels having the rest.")
+    hint_weight: float = _option(
+        0.0, "With a teacher: weight of a term that makes its feature maps a linear function of this one's."
+    )
     seed: int = _option(0, "Decides the split, the initial weights, the order of the images and the flips.")
     name: str = _option("chexnet", "The model's name in its file.")
 
@@ -60,6 +77,10 @@ class TrainConfig:
         _require(0 <= self.flip <= 1, "flip", self.flip, "a probability")
         _require(0 <= self.shift < 0.5, "shift", self.shift, "in [0, 0.5)")
         _require(0 <= self.contrast < 1, "contrast", self.contrast, "in [0, 1)")
+        _require(0 <= self.rotation <= 45, "rotation", self.rotation, "in [0, 45] degrees")
+        _require(0 <= self.zoom < 0.5, "zoom", self.zoom, "in [0, 0.5)")
+        _require(0 <= self.teacher_weight <= 1, "teacher_weight", self.teacher_weight, "a share")
+        _require(0 <= self.hint_weight < math.inf, "hint_weight", self.hint_weight, "at least 0 and finite")
         _require(self.seed >= 0, "seed", self.seed, "at least 0")
         _require(Path(self.name).name == self.name != "", "name", self.name, "a file's name, without folders")
 

@@ -1,5 +1,6 @@
 """Training images: the same way from file to tensor as prediction, then augmentation."""
 
+import math
 import multiprocessing
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from chexnet.arrays import Float32
@@ -24,8 +26,10 @@ class Augmentation:
     """Random changes of a training image. The paper flips and does nothing else (section 3.1)."""
 
     flip: float
-    shift: float
-    contrast: float
+    shift: float = 0.0
+    contrast: float = 0.0
+    rotation: float = 0.0
+    zoom: float = 0.0
 
     def __call__(
         self, image: Float32[np.ndarray, "3 s s"], generator: np.random.Generator
@@ -35,6 +39,9 @@ class Augmentation:
         offset = generator.uniform(-self.shift, self.shift, 2) * image.shape[-1]
         rows, columns = np.round(offset).astype(int).tolist()
         scale = 1 + generator.uniform(-self.contrast, self.contrast)
+        if self.rotation or self.zoom:
+            degrees = generator.uniform(-self.rotation, self.rotation)
+            image = _turned(image, degrees, 1 + generator.uniform(-self.zoom, self.zoom))
         if flipped:
             image = image[:, :, ::-1]
         if rows or columns:
@@ -51,6 +58,16 @@ def _shifted(image: Float32[np.ndarray, "3 s s"], rows: int, columns: int) -> Fl
     row = np.clip(np.arange(size) - rows, 0, size - 1)
     column = np.clip(np.arange(size) - columns, 0, size - 1)
     return image[:, row][:, :, column]
+
+
+def _turned(image: Float32[np.ndarray, "3 s s"], degrees: float, zoom: float) -> Float32[np.ndarray, "3 s s"]:
+    """Rotated and enlarged about its centre; the edge is repeated, so that no black corner tells of it."""
+    cosine, sine = math.cos(math.radians(degrees)) / zoom, math.sin(math.radians(degrees)) / zoom
+    turn = torch.tensor([[[cosine, -sine, 0.0], [sine, cosine, 0.0]]])
+    grid = functional.affine_grid(turn, [1, *image.shape], align_corners=False)
+    film = torch.from_numpy(np.ascontiguousarray(image))[None]
+    turned = functional.grid_sample(film, grid, padding_mode="border", align_corners=False)
+    return turned[0].numpy()
 
 
 class TrainingImages(Dataset[Example | UnreadableImage]):
@@ -165,7 +182,7 @@ def loader(
         TrainingImages(
             manifest,
             Preprocessing(size=config.image_size),
-            Augmentation(config.flip, config.shift, config.contrast),
+            Augmentation(config.flip, config.shift, config.contrast, config.rotation, config.zoom),
         ),
         batch_size=batch,
         sampler=EpochSampler(len(manifest), seed=config.seed, shuffle=train, rank=rank, processes=processes),

@@ -70,3 +70,20 @@ def class_balanced_loss(
     present_loss = -(target * functional.logsigmoid(logits)).sum(dim=1)
     absent_loss = -(absent * functional.logsigmoid(-logits)).sum(dim=1)
     return (positive * present_loss + negative * absent_loss).mean()
+
+
+def teacher_loss(
+    logits: Float[Tensor, "batch findings"], teacher: Float[Tensor, "batch findings"]
+) -> Float[Tensor, ""]:
+    """Sum over the findings of the cross entropies with the teacher's probabilities, averaged over images.
+
+    A teacher has an opinion on every finding, so nothing is masked (Hinton et al. 2015).
+    """
+    return pathologies_loss(logits, torch.sigmoid(teacher))
+
+
+def hint_loss(
+    projected: Float[Tensor, "batch k rows columns"], teacher: Float[Tensor, "batch k rows columns"]
+) -> Float[Tensor, ""]:
+    """One minus the cosine between feature vectors at the same place, averaged (after Romero et al. 2015)."""
+    return (1 - functional.cosine_similarity(projected, teacher, dim=1)).mean()

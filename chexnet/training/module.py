@@ -5,37 +5,48 @@ from typing import Any
 import lightning
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from chexnet.arrays import Float
 from chexnet.datasets import known_labels
-from chexnet.models import DenseNet121
+from chexnet.models import CamNetwork
 from chexnet.paper import ADAM_BETAS
 from chexnet.statistics import auroc
 from chexnet.training.config import TrainConfig
-from chexnet.training.losses import pathologies_loss, pneumonia_loss
+from chexnet.training.losses import hint_loss, pathologies_loss, pneumonia_loss, teacher_loss
 from chexnet.training.schedule import is_finished, learning_rate
 
-_LOSSES = "validation_losses"
+_LOSSES, _HINT = "validation_losses", "hint"
 
 
 class CheXNetModule(lightning.LightningModule):
-    """Trains a `DenseNet121` as the paper does.
+    """Trains a network as the paper does.
 
     Args:
         network: is trained in place.
         config: the recipe.
         pneumonia_weights: (w₊, w₋) of section 2.1, or None for the sum over pathologies of section 5.
+        teacher: a trained network for the same findings to learn from beside the labels.
     """
 
     def __init__(
-        self, network: DenseNet121, config: TrainConfig, pneumonia_weights: tuple[float, float] | None
+        self,
+        network: CamNetwork,
+        config: TrainConfig,
+        pneumonia_weights: tuple[float, float] | None,
+        teacher: CamNetwork | None = None,
     ) -> None:
         super().__init__()
         # Channels last is the faster layout for these convolutions, on CPU and GPU alike.
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.config = config
         self.pneumonia_weights = pneumonia_weights
+        # In a tuple, out of sight of Lightning: a teacher is neither trained nor saved.
+        self._teacher = () if teacher is None else (_frozen(teacher),)
+        if teacher is not None and config.hint_weight:
+            self.hint = nn.Conv2d(network.channels, teacher.channels, 1, bias=False)
+            generator = torch.Generator().manual_seed(config.seed)
+            nn.init.kaiming_normal_(self.hint.weight, generator=generator)
         self.validation_losses: list[float] = []
         self._epoch: list[tuple[Tensor, Tensor]] = []
 
@@ -50,18 +61,42 @@ class CheXNetModule(lightning.LightningModule):
             return pathologies_loss(logits, labels)
         return pneumonia_loss(logits, labels, self.pneumonia_weights)
 
-    def on_train_epoch_start(self) -> None:
-        """Sets the learning rate that the validation losses so far ask for."""
-        rate = learning_rate(self.validation_losses, self.config)
+    def on_fit_start(self) -> None:
+        """The teacher goes where the network is."""
+        for teacher in self._teacher:
+            teacher.to(self.device)
+
+    def on_train_batch_start(self, _batch: Any, _index: int) -> None:
+        """Sets the learning rate that the validation losses so far, or the steps, ask for."""
+        reached = self.trainer.global_step / max(float(self.trainer.estimated_stepping_batches), 1.0)
+        rate = learning_rate(self.validation_losses, self.config, reached)
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = rate
-        self.log("learning_rate", rate)
+        self.log("learning_rate", rate, on_step=False, on_epoch=True)
 
     def training_step(self, batch: tuple[Tensor, Tensor], _index: int) -> Tensor:
         """One minibatch; logs the mean training loss of the epoch."""
         images, labels = batch
-        loss = self.loss(self(images), labels)
+        images = images.contiguous(memory_format=torch.channels_last)
+        features = self.network.feature_maps(images)
+        logits = self.network.head(features).logits.float()
+        loss = self.loss(logits, labels)
+        for teacher in self._teacher:
+            loss = self._with_teacher(loss, teacher, images, features, logits)
         self.log("train_loss", loss, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(images))
+        return loss
+
+    def _with_teacher(
+        self, loss: Tensor, teacher: CamNetwork, images: Tensor, features: Tensor, logits: Tensor
+    ) -> Tensor:
+        """Teacher and network see the very same image, augmentation included (Beyer et al. 2022)."""
+        with torch.no_grad():
+            wanted = teacher.feature_maps(images)
+            opinion = teacher.head(wanted).logits.float()
+        share = self.config.teacher_weight
+        loss = (1 - share) * loss + share * teacher_loss(logits, opinion)
+        if self.config.hint_weight:
+            loss = loss + self.config.hint_weight * hint_loss(self.hint(features).float(), wanted.float())
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], _index: int) -> None:
@@ -111,12 +146,19 @@ class CheXNetModule(lightning.LightningModule):
         )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """The losses go along: they decide the learning rate and the end."""
+        """The losses go along: they decide the learning rate and the end. The hint is not the network's."""
         checkpoint[_LOSSES] = self.validation_losses
+        state = checkpoint["state_dict"]
+        checkpoint[_HINT] = {key: state.pop(key) for key in list(state) if key.startswith("hint.")}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Takes up where the checkpoint was written."""
         self.validation_losses = list(checkpoint[_LOSSES])
+        checkpoint["state_dict"] |= checkpoint[_HINT]
+
+
+def _frozen(network: CamNetwork) -> CamNetwork:
+    return network.to(memory_format=torch.channels_last).eval().requires_grad_(False)  # type: ignore[call-overload]
 
 
 def mean_auroc(

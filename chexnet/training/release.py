@@ -15,7 +15,7 @@ from tqdm import tqdm
 from chexnet.arrays import Float
 from chexnet.classifier.metadata import KEY, FindingMetadata, ModelMetadata, reference_input
 from chexnet.datasets import Manifest, known_labels
-from chexnet.models import DenseNet121, export_onnx, round_to_float16
+from chexnet.models import CamNetwork, export_onnx, round_to_float16
 from chexnet.radiograph import Preprocessing
 from chexnet.statistics import (
     Estimate,
@@ -43,7 +43,7 @@ _PROOF_IMAGES = 8
 
 
 def release(
-    network: DenseNet121,
+    network: CamNetwork,
     validation: Manifest,
     test: Manifest,
     folder: Path,
@@ -108,7 +108,7 @@ def release(
 
 
 def predict_logits(
-    network: DenseNet121,
+    network: CamNetwork,
     images: Manifest,
     config: TrainConfig,
     name: str,

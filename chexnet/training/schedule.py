@@ -1,12 +1,16 @@
-"""The plateau rule of section 2.2, as a function of the validation losses so far.
+"""The learning rate: the plateau rule of section 2.2, as a function of the losses so far, or one cycle.
 
 Nothing is remembered between epochs but the losses, so a resumed run cannot
 disagree with an uninterrupted one.
 """
 
+import math
 from collections.abc import Sequence
 
 from chexnet.training.config import TrainConfig
+
+WARM_UP = 0.1
+"""Share of one cycle in which the learning rate rises."""
 
 
 def epochs_since_best(losses: Sequence[float]) -> int:
@@ -27,11 +31,23 @@ def plateaus(losses: Sequence[float], patience: int) -> int:
     return count
 
 
-def learning_rate(losses: Sequence[float], config: TrainConfig) -> float:
-    """The rate of the next epoch: decayed once for each plateau so far."""
+def learning_rate(losses: Sequence[float], config: TrainConfig, reached: float = 0.0) -> float:
+    """The rate of the next step: decayed once for each plateau so far, or where one cycle has got to.
+
+    Args:
+        losses: validation loss of each epoch so far.
+        config: the recipe.
+        reached: share of all steps that are done; the plateau rule does not ask.
+    """
+    if config.schedule == "one_cycle":
+        if reached < WARM_UP:
+            return config.learning_rate * (0.04 + 0.96 * reached / WARM_UP)
+        return config.learning_rate * (1 + math.cos(math.pi * (reached - WARM_UP) / (1 - WARM_UP))) / 2
     return config.learning_rate * config.learning_rate_decay ** plateaus(losses, config.plateau_epochs)
 
 
 def is_finished(losses: Sequence[float], config: TrainConfig) -> bool:
     """Whether training ends here: the epochs are used up, or the loss has long stopped falling."""
+    if config.schedule == "one_cycle":
+        return len(losses) >= config.max_epochs
     return len(losses) >= config.max_epochs or epochs_since_best(losses) >= config.stop_epochs

@@ -15,7 +15,14 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.fabric.utilities.warnings import PossibleUserWarning
 
-from chexnet.models import DenseNet121, imagenet_state, load_state, read_checkpoint
+from chexnet.models import (
+    CamNetwork,
+    DenseNet121,
+    EfficientNetLite0,
+    imagenet_state,
+    load_state,
+    read_checkpoint,
+)
 from chexnet.training.config import Hardware, TrainConfig, TrainedModel
 from chexnet.training.data import TrainingData, read_training_data
 from chexnet.training.images import Batches, loader
@@ -51,17 +58,23 @@ def train(
         KeyboardInterrupt: the run was interrupted; nothing is exported.
     """
     training_data = read_training_data(data, config, only_present=only_present)
-    initial = initial_weights(config.weights)
+    initial = initial_weights(config.weights, config.network)
     provenance = training_data.provenance() | {
         "recipe": config.to_dict() | {"weights": initial.description["source"]},
         "initial_weights": initial.description,
     }
+    teacher = None
+    if config.teacher is not None:
+        teacher, described = read_teacher(Path(config.teacher), config)
+        provenance["recipe"]["teacher"] = described["source"]
+        provenance["teacher"] = described
     with _without_chatter():
         trainer = _trainer(folder, config, hardware, provenance)
         _claim(folder, provenance, training_data, writer=trainer.global_rank == 0)
         last = folder / "last.ckpt"
         if not _was_finished(last, config):
-            module = CheXNetModule(_network(config, initial), config, _loss_weights(training_data, config))
+            network = _network(config, initial)
+            module = CheXNetModule(network, config, _loss_weights(training_data, config), teacher)
             _fit(trainer, module, _Films(training_data, config, hardware), last)
         if trainer.global_rank == 0:
             _export(folder, training_data, config, provenance, trainer.strategy.root_device, hardware.workers)
@@ -77,7 +90,7 @@ class InitialWeights:
     description: dict[str, Any]
 
 
-def initial_weights(weights: str) -> InitialWeights:
+def initial_weights(weights: str, network: str = "densenet121") -> InitialWeights:
     """ImageNet's, none, or those of a checkpoint, whose own provenance is handed down.
 
     Raises:
@@ -87,6 +100,11 @@ def initial_weights(weights: str) -> InitialWeights:
     if weights == "none":
         return InitialWeights(None, {"source": "none"})
     if weights == "imagenet":
+        if network != "densenet121":
+            raise ValueError(
+                f"weights are imagenet and the network is {network}; only those of densenet121 have an "
+                "address: pass a file of weights"
+            )
         return InitialWeights(imagenet_state(), {"source": "imagenet"})
     path = Path(weights)
     if not path.is_file():
@@ -100,9 +118,35 @@ def initial_weights(weights: str) -> InitialWeights:
     return InitialWeights(checkpoint.state, description)
 
 
-def _network(config: TrainConfig, initial: InitialWeights) -> DenseNet121:
+def read_teacher(path: Path, config: TrainConfig) -> tuple[CamNetwork, dict[str, Any]]:
+    """The network of a finished run's checkpoint, and what the model file says of it.
+
+    Raises:
+        ValueError: no such file, no checkpoint of a run of `chexnet train`, or one for other findings.
+    """
+    if not path.is_file():
+        raise ValueError(f"teacher is {str(path)!r}; expected the best.ckpt of a finished run")
+    checkpoint = read_checkpoint(path)
+    if PROVENANCE not in checkpoint.content:
+        raise ValueError(f"{path}: no checkpoint of a run of chexnet train; expected its best.ckpt")
+    provenance = json.loads(checkpoint.content[PROVENANCE])
+    recipe = provenance["recipe"]
+    if recipe["task"] != config.task:
+        raise ValueError(f"{path}: a teacher of the task {recipe['task']}; expected {config.task}")
+    network = build_network(recipe["network"], config, None)
+    load_state(network, checkpoint.state)
+    return network, {"source": path.name, "sha256": checkpoint.sha256, "trained_on": provenance}
+
+
+def build_network(name: str, config: TrainConfig, generator: torch.Generator | None) -> CamNetwork:
+    """The network that a recipe names, with the outputs of `config`'s task."""
+    kind = {"densenet121": DenseNet121, "efficientnet_lite0": EfficientNetLite0}[name]
+    return kind(len(config.findings), generator=generator)
+
+
+def _network(config: TrainConfig, initial: InitialWeights) -> CamNetwork:
     generator = torch.Generator().manual_seed(config.seed)
-    network = DenseNet121(len(config.findings), generator=generator)
+    network = build_network(config.network, config, generator)
     if initial.state is not None:
         load_state(network, initial.state, trunk_only=True)
     return network
@@ -242,7 +286,7 @@ def _export(
     device: torch.device,
     workers: int,
 ) -> None:
-    network = DenseNet121(len(config.findings))
+    network = build_network(config.network, config, None)
     load_state(network, read_checkpoint(folder / "best.ckpt").state)
     losses = _losses(folder / "last.ckpt")
     history = {"epochs": len(losses), "validation_loss": min(losses), "task": config.task}

@@ -11,6 +11,7 @@ from synthetic_films import recipe, write_films
 from chexnet.datasets import read_manifest
 from chexnet.radiograph import Preprocessing, UnreadableImage, network_input, read_radiograph
 from chexnet.training.images import Augmentation, EpochSampler, TrainingImages, loader
+from chexnet.training.images import _turned as turned_image
 
 NONE = Augmentation(flip=0.0, shift=0.0, contrast=0.0)
 
@@ -211,3 +212,25 @@ def test_the_recipe_decides_what_happens_to_an_image(manifest):
         network_input(read_radiograph(path), Preprocessing(size=32)).tobytes() for path in manifest.images
     }
     assert seen <= expected
+
+
+def test_a_rotation_and_zoom_move_each_point_as_geometry_says():
+    blob = np.exp(-((np.mgrid[0:64, 0:64] - np.array([20, 40])[:, None, None]) ** 2).sum(axis=0) / 8)
+    film = np.repeat(blob[None], 3, axis=0).astype(np.float32)
+    for degrees, zoom in ((30.0, 1.0), (-20.0, 1.2), (0.0, 0.8)):
+        turned = turned_image(film, degrees, zoom)
+        row, column = np.unravel_index(turned[0].argmax(), turned[0].shape)
+        # About the centre, 31.5; anticlockwise as a person sees it, where rows run downward.
+        angle, down, right = np.deg2rad(degrees), 20 - 31.5, 40 - 31.5
+        expected = (
+            31.5 + zoom * (np.cos(angle) * down - np.sin(angle) * right),
+            31.5 + zoom * (np.sin(angle) * down + np.cos(angle) * right),
+        )
+        # The brightest pixel of a blob that lies between pixels.
+        np.testing.assert_allclose((row, column), expected, atol=1)
+
+
+def test_rotations_repeat_the_edge():
+    bright = np.full((3, 32, 32), 2.0, np.float32)
+    turned = Augmentation(flip=0.0, rotation=20.0, zoom=0.1)(bright, generator())
+    np.testing.assert_allclose(turned, 2.0, rtol=1e-6)

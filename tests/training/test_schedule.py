@@ -1,10 +1,12 @@
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chexnet.training import TrainConfig
-from chexnet.training.schedule import epochs_since_best, is_finished, learning_rate
+from chexnet.training.schedule import WARM_UP, epochs_since_best, is_finished, learning_rate
 
 # Few distinct values, so that ties and plateaus are frequent.
 losses = st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.4, 0.5]), max_size=30)
@@ -61,3 +63,22 @@ def test_training_ends_with_the_epochs_or_when_the_loss_has_long_stopped_falling
 
 def test_a_run_that_has_not_begun_is_not_finished():
     assert not is_finished([], TrainConfig(max_epochs=1, stop_epochs=1))
+
+
+def test_one_cycle_rises_for_a_tenth_and_falls_to_nothing():
+    config = TrainConfig(schedule="one_cycle", learning_rate=0.01)
+    assert learning_rate([], config, WARM_UP) == pytest.approx(0.01)
+    assert learning_rate([], config, 1.0) == pytest.approx(0)
+    rates = [learning_rate([], config, step / 1000) for step in range(1001)]
+    top = rates.index(max(rates))
+    assert top == 100
+    assert all(later > earlier > 0 for earlier, later in pairwise(rates[: top + 1]))
+    assert all(later < earlier for earlier, later in pairwise(rates[top:]))
+    # Rise and fall meet: no step is more than a hundredth of the whole.
+    assert max(abs(later - earlier) for earlier, later in pairwise(rates)) < 1e-4
+
+
+def test_one_cycle_goes_to_its_end_whatever_the_losses():
+    config = TrainConfig(schedule="one_cycle", max_epochs=9, stop_epochs=1)
+    assert not is_finished([0.1, *[0.9] * 7], config)
+    assert is_finished([0.1, *[0.9] * 8], config)
