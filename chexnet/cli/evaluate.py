@@ -9,6 +9,7 @@ import click
 from tqdm import tqdm
 
 from chexnet.cli.options import build, options_from
+from chexnet.datasets.tables import refuse_names_of_no_column
 from chexnet.evaluation import (
     ColumnNames,
     EvaluateOptions,
@@ -19,7 +20,6 @@ from chexnet.evaluation import (
     write_json,
 )
 from chexnet.evaluation.sources import find_subject, find_thresholds, find_training_images
-from chexnet.evaluation.tables import refuse_names_of_no_column
 
 _FILE = click.Path(path_type=Path)
 _OTHER_TABLES = ("against", "validation", "validation_labels", "readings")

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
+from chexnet.datasets.boxes import FILM_SIDE
 from chexnet.evaluation import write_json
-from chexnet.evaluation.localisation import FILM_SIDE, localisation_json, localise_films, show_localisation
+from chexnet.evaluation.localisation import localisation_json, localise_films, show_localisation
 from chexnet.evaluation.measures import Resampling
 
 _FILE = click.Path(path_type=Path)

@@ -1,6 +1,6 @@
 """The table a network is trained from: one row an image, its patient, its labels."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from chexnet.arrays import Bool, Float, Float32, Int
-from chexnet.datasets.table import Row, read_table
+from chexnet.datasets.tables import PATIENT_COLUMNS, BadTable, Table, read_table
 from chexnet.paper import PATHOLOGIES
 
 UNKNOWN = float("nan")
 """An unknown label. The loss and every metric leave it out; it is never taken for "absent"."""
 
 _IMAGE_COLUMNS = ("image", "Image Index")
-_PATIENT_COLUMNS = ("patient", "patient_id", "Patient ID")
 SPLITS = ("train", "validation", "test")
 
 
@@ -107,41 +106,36 @@ def read_manifest(path: str | PathLike[str]) -> Manifest:
     Raises:
         ValueError: the first bad row, with its line and what was expected there.
     """
-    path = Path(path)
-    table = read_table(path)
-    image_column = _one_of(table.columns, _IMAGE_COLUMNS, path)
-    patient_column = _one_of(table.columns, _PATIENT_COLUMNS, path)
+    table = read_table(Path(path), short_rows=True)
+    images = tuple(table.path.parent / name for name in _filled(table, _IMAGE_COLUMNS))
+    patients = tuple(_filled(table, PATIENT_COLUMNS))
+    _refuse_repeated(images, table)
     findings = tuple(pathology for pathology in PATHOLOGIES if pathology in table.columns)
     if not findings:
-        raise ValueError(f"{path}: no label column; expected some of {', '.join(PATHOLOGIES)}")
-    images = tuple(path.parent / _filled(row, image_column) for row in table.rows)
-    _refuse_repeated(images, table.rows)
-    labels = [[_label(row, finding) for finding in findings] for row in table.rows]
+        raise BadTable(f"{path}: no label column; expected some of {', '.join(PATHOLOGIES)}")
+    labels = [[_label(table, row, finding) for finding in findings] for row in range(len(table))]
     return Manifest(
-        name=path.stem,
+        name=table.path.stem,
         images=images,
-        patients=tuple(_filled(row, patient_column) for row in table.rows),
+        patients=patients,
         findings=findings,
         labels=np.array(labels, dtype=np.float32),
-        splits=tuple(_split(row) for row in table.rows) if "split" in table.columns else None,
+        splits=_splits(table) if "split" in table.columns else None,
     )
 
 
-def _one_of(columns: Iterable[str], candidates: tuple[str, ...], path: Path) -> str:
-    for candidate in candidates:
-        if candidate in columns:
-            return candidate
-    raise ValueError(f"{path}: no column {candidates[0]!r}; the table has {', '.join(columns)}")
+def _filled(table: Table, candidates: tuple[str, ...]) -> list[str]:
+    """The column of one of these names, which may not be blank anywhere."""
+    column = table.known_column(candidates)
+    if column is None:
+        raise BadTable(f"{table.path}: no column {candidates[0]!r}; the table has {', '.join(table.columns)}")
+    if "" in column:
+        raise BadTable(f"{table.where(column.index(''))}: {candidates[0]} is blank")
+    return column
 
 
-def _filled(row: Row, column: str) -> str:
-    if not row.cells[column]:
-        raise ValueError(f"{row.where}: {column} is blank")
-    return row.cells[column]
-
-
-def _label(row: Row, finding: str) -> float:
-    text = row.cells[finding]
+def _label(table: Table, row: int, finding: str) -> float:
+    text = table.columns[finding][row]
     if not text:
         return UNKNOWN
     try:
@@ -149,21 +143,24 @@ def _label(row: Row, finding: str) -> float:
     except ValueError:
         value = UNKNOWN
     if not 0 <= value <= 1:
-        raise ValueError(
-            f"{row.where}: {finding} is {text!r}; expected 0, 1, a probability, or blank for unknown"
+        raise BadTable(
+            f"{table.where(row)}: {finding} is {text!r}; expected 0, 1, a probability, or blank for unknown"
         )
     return value
 
 
-def _split(row: Row) -> str:
-    if row.cells["split"] not in SPLITS:
-        raise ValueError(f"{row.where}: split is {row.cells['split']!r}; expected {', '.join(SPLITS)}")
-    return row.cells["split"]
+def _splits(table: Table) -> tuple[str, ...]:
+    for row, name in enumerate(table.columns["split"]):
+        if name not in SPLITS:
+            raise BadTable(f"{table.where(row)}: split is {name!r}; expected {', '.join(SPLITS)}")
+    return tuple(table.columns["split"])
 
 
-def _refuse_repeated(images: Sequence[Path], rows: Sequence[Row]) -> None:
+def _refuse_repeated(images: Sequence[Path], table: Table) -> None:
     seen = set()
-    for image, row in zip(images, rows, strict=True):
+    for row, image in enumerate(images):
         if image in seen:
-            raise ValueError(f"{row.where}: {image} stands in an earlier row too; each image may stand once")
+            raise BadTable(
+                f"{table.where(row)}: {image} stands in an earlier row too; each image may stand once"
+            )
         seen.add(image)

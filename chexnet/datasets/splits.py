@@ -1,7 +1,6 @@
 """Splits by patient: no patient is on two sides (sections 3.1 and 5)."""
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,8 +79,3 @@ def refuse_patient_overlap(manifest: Manifest) -> None:
                 f"{image}: patient {patient} is in both {home[patient]} and {part}; "
                 "put all images of a patient into one part, or leave out the column split to have it drawn"
             )
-
-
-def hash_image_ids(image_ids: Iterable[str]) -> str:
-    """SHA-256 of the sorted image names, one a line: says which images a model has seen."""
-    return hashlib.sha256("\n".join(sorted(image_ids)).encode()).hexdigest()

@@ -1,15 +1,16 @@
 """From predictions and labels to the paper's tables, figures and the report."""
 
-from chexnet.evaluation.cohort import Cohort, join, read_cohort
-from chexnet.evaluation.contamination import (
+from chexnet.datasets.contamination import (
     Contamination,
     TrainingImages,
     find_contamination,
     read_training_list,
 )
+from chexnet.datasets.labels import Labels, read_labels
+from chexnet.datasets.tables import BadTable, ColumnNames
+from chexnet.evaluation.cohort import Cohort, join, read_cohort
 from chexnet.evaluation.evaluate import EvaluateOptions, Evaluation, FindingResult, evaluate
 from chexnet.evaluation.export import evaluation_json, readers_content, readers_json, write_json
-from chexnet.evaluation.labels import Labels, read_labels
 from chexnet.evaluation.measures import Measure
 from chexnet.evaluation.operating_points import (
     Thresholds,
@@ -21,7 +22,6 @@ from chexnet.evaluation.predictions import Predictions, read_predictions
 from chexnet.evaluation.printing import show_evaluation, show_readers
 from chexnet.evaluation.readers import ReaderComparison, ReadersOptions, compare_readers, read_study
 from chexnet.evaluation.readings import Readings, read_readings
-from chexnet.evaluation.tables import BadTable, ColumnNames
 
 __all__ = [
     "BadTable",

@@ -7,9 +7,9 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from chexnet.arrays import Bool, Float, Int
-from chexnet.evaluation.labels import Labels, label_columns, labels_of, match_findings
+from chexnet.datasets.labels import Labels, label_columns, labels_of, match_findings
+from chexnet.datasets.tables import ColumnNames, read_table
 from chexnet.evaluation.predictions import Predictions, prediction_columns, predictions_of
-from chexnet.evaluation.tables import ColumnNames, read_table
 from chexnet.statistics import clusters_of
 
 _EXAMPLES = 3

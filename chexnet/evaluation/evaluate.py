@@ -6,16 +6,16 @@ from os import PathLike
 from pathlib import Path
 from typing import Literal
 
+from chexnet.datasets.contamination import Contamination, TrainingImages, find_contamination
+from chexnet.datasets.labels import Labels
+from chexnet.datasets.tables import ColumnNames
 from chexnet.evaluation.cohort import Cohort, join, join_file, read_cohort
 from chexnet.evaluation.comparison import ModelComparison, compare_models
-from chexnet.evaluation.contamination import Contamination, TrainingImages, find_contamination
-from chexnet.evaluation.labels import Labels
 from chexnet.evaluation.literature import systems_below
 from chexnet.evaluation.measures import Measure, Measurements, Resampling
 from chexnet.evaluation.operating_points import Thresholds
 from chexnet.evaluation.predictions import Predictions
 from chexnet.evaluation.subgroups import Gap, Subgroup, add_subgroups, collect_subgroups
-from chexnet.evaluation.tables import ColumnNames
 from chexnet.paper import BOOTSTRAP_SAMPLES, CONFIDENCE
 from chexnet.statistics import (
     Decisions,
@@ -151,7 +151,7 @@ def evaluate(
         comparison=None
         if against is None
         else compare_models(cohort, _cohort(against, labels, names), options.resampling, progress),
-        contamination=None if training is None else find_contamination(cohort, training),
+        contamination=None if training is None else find_contamination(cohort.labels, training),
     )
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from chexnet._version import __version__
+from chexnet.datasets.contamination import Contamination
 from chexnet.evaluation.cohort import Cohort
 from chexnet.evaluation.comparison import ModelComparison
-from chexnet.evaluation.contamination import Contamination
 from chexnet.evaluation.evaluate import Evaluation, FindingResult
 from chexnet.evaluation.literature import TABLE_2_COLUMNS
 from chexnet.evaluation.measures import Measure

@@ -10,7 +10,7 @@ import numpy as np
 from chexnet.arrays import Float
 from chexnet.classifier import Classifier, InputFile, Scored, find_inputs, load, score_files
 from chexnet.classifier.overlay import overlay
-from chexnet.evaluation.contamination import TrainingImages
+from chexnet.datasets.contamination import TrainingImages
 from chexnet.evaluation.films import Film
 from chexnet.evaluation.operating_points import Thresholds
 from chexnet.evaluation.predictions import Predictions

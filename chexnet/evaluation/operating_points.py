@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 
 from chexnet.arrays import Bool, Float
+from chexnet.datasets.tables import same_finding
 from chexnet.evaluation.cohort import Cohort
-from chexnet.evaluation.tables import same_finding
 from chexnet.statistics import (
     NotEstimable,
     threshold_at_sensitivity,

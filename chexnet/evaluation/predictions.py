@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from chexnet.arrays import Float
-from chexnet.evaluation.tables import (
+from chexnet.datasets.tables import (
     BadTable,
     ColumnNames,
     Table,

@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 
 from chexnet.arrays import Bool, Float, Int
+from chexnet.datasets.tables import BadTable, ColumnNames, closest, read_table, same_finding
 from chexnet.evaluation.measures import Measure, Resampling
 from chexnet.evaluation.predictions import Predictions, prediction_columns, predictions_of
 from chexnet.evaluation.readings import Readings, reading_columns, readings_of
-from chexnet.evaluation.tables import BadTable, ColumnNames, closest, read_table, same_finding
 from chexnet.paper import BOOTSTRAP_SAMPLES, CONFIDENCE
 from chexnet.statistics import (
     Confusion,

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from chexnet.arrays import Float
-from chexnet.evaluation.labels import label_value, match_findings
-from chexnet.evaluation.tables import (
+from chexnet.datasets.labels import label_value, match_findings
+from chexnet.datasets.tables import (
     PATIENT_COLUMNS,
     READER_COLUMNS,
     BadTable,

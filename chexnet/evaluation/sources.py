@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from chexnet.arrays import Bool
+from chexnet.datasets.contamination import TrainingImages, read_training_list
+from chexnet.datasets.labels import label_columns, read_labels
+from chexnet.datasets.tables import ColumnNames, closest, read_table, same_finding
 from chexnet.evaluation.cohort import Cohort, join_file, read_cohort
-from chexnet.evaluation.contamination import TrainingImages, read_training_list
 from chexnet.evaluation.films import Film
-from chexnet.evaluation.labels import label_columns, read_labels
 from chexnet.evaluation.localisation import Localisation, localise_films
 from chexnet.evaluation.operating_points import (
     Policy,
@@ -21,7 +22,6 @@ from chexnet.evaluation.operating_points import (
 )
 from chexnet.evaluation.predictions import Predictions, prediction_columns
 from chexnet.evaluation.readings import Readings
-from chexnet.evaluation.tables import ColumnNames, closest, read_table, same_finding
 from chexnet.statistics.bootstrap import Progress
 
 

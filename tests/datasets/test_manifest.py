@@ -91,7 +91,7 @@ def test_a_bad_label_is_refused_with_its_line_and_its_finding(tmp_path, label):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "no rows"),
+        ("", "the file is empty"),
         ("image,patient,Pneumonia\n", "no rows"),
         ("file,patient,Pneumonia\na.png,1,1\n", "no column 'image'; the table has file, patient, Pneumonia"),
         ("image,Pneumonia\na.png,1\n", "no column 'patient'"),
@@ -100,12 +100,12 @@ def test_a_bad_label_is_refused_with_its_line_and_its_finding(tmp_path, label):
         ("image,patient,Pneumonia\n,1,1\n", "line 2: image is blank"),
         ("image,patient,Pneumonia\na.png,  ,1\n", "line 2: patient is blank"),
         ("image,patient,Pneumonia\na.png,1,1\n./a.png,1,1\n", "line 3: "),
-        ("image,patient,Pneumonia\na.png,1,1,0\n", "line 2: 4 cells, more than the header has columns (3)"),
-        ("image,patient,Pneumonia,Pneumonia\na.png,1,1,0\n", "more than one column 'Pneumonia'"),
+        ("image,patient,Pneumonia\na.png,1,1,0\n", "row 2 has 4 cells, the header 3"),
+        ("image,patient,Pneumonia,Pneumonia\na.png,1,1,0\n", "column 'Pneumonia' is there twice"),
         ("image,patient,split,Hernia\na.png,1,val,1\n", "line 2: split is 'val'; expected train, valid"),
         ("image,patient,split,Hernia\na.png,1,,1\n", "line 2: split is ''"),
         ("image,patient,Hernia,split\na.png,1,1\n", "line 2: split is ''"),
-        (f"image,patient,Hernia\na.png,1,{'9' * 200_000}\n", "not a readable CSV table"),
+        (f"image,patient,Hernia\na.png,1,{'9' * 200_000}\n", "not a CSV in UTF-8"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_refused_with_the_reason(tmp_path, text, said):
@@ -117,12 +117,12 @@ def test_a_table_that_cannot_be_used_is_refused_with_the_reason(tmp_path, text, 
 )
 def test_a_binary_file_is_refused(tmp_path, content):
     (tmp_path / "films.csv").write_bytes(content)
-    with pytest.raises(ValueError, match=r"films\.csv: not a readable CSV table"):
+    with pytest.raises(ValueError, match=r"films\.csv: not a CSV in UTF-8"):
         read_manifest(tmp_path / "films.csv")
 
 
 def test_a_missing_file_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"none\.csv: not a readable CSV table .*No such file"):
+    with pytest.raises(ValueError, match=r"none\.csv: no such file; expected a CSV or Parquet table"):
         read_manifest(tmp_path / "none.csv")
 
 

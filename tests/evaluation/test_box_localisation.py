@@ -2,50 +2,17 @@ import numpy as np
 import pytest
 from simulated import write
 
-from chexnet.evaluation import BadTable
+from chexnet.datasets import read_boxes
 from chexnet.evaluation.localisation import (
     WANG_2017,
     WANG_2017_IOU,
     evaluate_localisation,
     localise_films,
-    read_boxes,
     show_localisation,
 )
 from chexnet.evaluation.measures import Resampling
 
 FEW = Resampling(samples=200)
-
-
-def test_nihs_torn_header_is_read(tmp_path):
-    path = tmp_path / "BBox_List_2017.csv"
-    path.write_text(
-        "Image Index,Finding Label,Bbox [x,y,w,h],,,\n"
-        "a.png,Infiltrate,512,256,256,128,,,\na.png,Infiltrate,0,0,1024,1024,,,\nb.png,Mass,1,2,3,4,,,\n"
-    )
-    first, second = read_boxes(path)
-    assert (first.image, first.finding) == ("a.png", "Infiltration")
-    assert first.boxes.tolist() == [[0.5, 0.25, 0.25, 0.125], [0, 0, 1, 1]]
-    assert second.boxes.shape == (1, 4)
-
-
-def test_a_table_without_findings_needs_one_named(tmp_path):
-    path = write(tmp_path / "b.csv", ["image", "x", "y", "width", "height"], ["a.png", 0, 0, 512, 512])
-    assert read_boxes(path, "Pneumonia")[0].finding == "Pneumonia"
-    with pytest.raises(BadTable, match="--finding"):
-        read_boxes(path)
-
-
-@pytest.mark.parametrize(
-    ("rows", "reason"),
-    [
-        ([["image", "x", "y", "width"], ["a", 1, 2, 3]], "no column 'height'"),
-        ([["image", "x", "y", "width", "height"], ["a", 1, 2, 3, ""]], "row 2, image a: expected x"),
-        ([["image", "x", "y", "width", "height"]], "has no boxes"),
-    ],
-)
-def test_bad_boxes_are_refused(tmp_path, rows, reason):
-    with pytest.raises(BadTable, match=reason):
-        read_boxes(write(tmp_path / "b.csv", *rows), "Mass")
 
 
 def boxed_films(tmp_path, films=30):
@@ -106,9 +73,3 @@ def test_the_model_that_comes_along_is_scored_on_real_boxes(data_dir, tmp_path):
     assert found.films == len({row.split(",")[0] for row in rows[1:]})
     assert found.resampled == "patients"
     assert "Pneumonia" in show_localisation(found)
-
-
-def test_all_984_boxes_of_nih_are_read(data_dir):
-    boxes = read_boxes(data_dir / "chestxray14" / "BBox_List_2017.csv")
-    assert sum(len(one.boxes) for one in boxes) == 984
-    assert {one.finding for one in boxes} == set(WANG_2017)

@@ -5,6 +5,7 @@ import pytest
 from simulated import FINDINGS, study, write
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from chexnet.datasets.contamination import TrainingImages
 from chexnet.evaluation import (
     BadTable,
     EvaluateOptions,
@@ -20,7 +21,6 @@ from chexnet.evaluation import (
     thresholds_from_json,
     write_json,
 )
-from chexnet.evaluation.contamination import TrainingImages
 from chexnet.statistics import bootstrap_interval, compare_aurocs
 
 FEW = EvaluateOptions(samples=300)

@@ -5,6 +5,7 @@ import pytest
 from references import f1_by_counting
 from simulated import write
 
+from chexnet.datasets.tables import ColumnNames
 from chexnet.evaluation import (
     BadTable,
     ReadersOptions,
@@ -16,7 +17,6 @@ from chexnet.evaluation import (
 )
 from chexnet.evaluation.operating_points import Thresholds
 from chexnet.evaluation.sources import find_reader_thresholds
-from chexnet.evaluation.tables import ColumnNames
 
 FEW = ReadersOptions(samples=300)
 

@@ -38,13 +38,22 @@ class ColumnNames:
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of text, as the file has them; an empty cell is an empty string."""
+    """Columns of text without surrounding blanks; an empty cell is an empty string.
+
+    Attributes:
+        lines: the line of the file that each row ends on; of a Parquet file, its row as a CSV would have it.
+    """
 
     path: Path
     columns: Mapping[str, list[str]]
+    lines: Sequence[int]
 
     def __len__(self) -> int:
-        return len(next(iter(self.columns.values())))
+        return len(self.lines)
+
+    def where(self, row: int) -> str:
+        """File and line, to begin an error with."""
+        return f"{self.path}, line {self.lines[row]}"
 
     def sha256(self) -> str:
         """SHA-256 of the file."""
@@ -56,20 +65,23 @@ class Table:
         return next((self.columns[name] for name in names if name in self.columns), None)
 
     def images(self, asked: str | None = None) -> list[str]:
-        """The image names, each stripped of blanks.
+        """The image names.
 
         Raises:
             BadTable: there is no such column, or a name is empty.
         """
         column = _image_column(self, asked)
-        names = [name.strip() for name in self.columns[column]]
+        names = self.columns[column]
         if "" in names:
             raise BadTable(f"{self.path}: row {names.index('') + 2} has no image name in column {column!r}")
         return names
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path, *, short_rows: bool = False) -> Table:
     """Read a CSV (any encoding of UTF-8) or a Parquet file.
+
+    Args:
+        short_rows: take the cells that a row lacks at its end for empty, as spreadsheets leave them.
 
     Raises:
         BadTable: the file is missing, empty, ragged, or has two columns of one name.
@@ -77,7 +89,7 @@ def read_table(path: Path) -> Table:
     path = Path(path)
     if not path.is_file():
         raise BadTable(f"{path}: no such file; expected a CSV or Parquet table")
-    table = _read_parquet(path) if _is_parquet(path) else _read_csv(path)
+    table = _read_parquet(path) if _is_parquet(path) else _read_csv(path, short_rows)
     if not len(table):
         raise BadTable(f"{path}: the table has no rows")
     return table
@@ -156,20 +168,28 @@ def closest(name: str, candidates: Iterable[str]) -> str | None:
     return by_key[near[0]] if near else None
 
 
-def _read_csv(path: Path) -> Table:
+def _read_csv(path: Path, short_rows: bool) -> Table:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [row for row in csv.reader(file) if row]
+            reader = csv.reader(file)
+            lines, rows = [], []
+            for row in reader:
+                if row:
+                    lines.append(reader.line_num)
+                    rows.append([cell.strip() for cell in row])
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadTable(f"{path}: not a CSV in UTF-8 ({error})") from error
     if not rows:
         raise BadTable(f"{path}: the file is empty; expected a header and rows")
-    header = [name.strip() for name in rows[0]]
+    header = rows[0]
     _refuse_repeated_columns(header, path)
-    for number, row in enumerate(rows[1:], start=2):
+    for line, row in zip(lines, rows, strict=True):
+        if short_rows:
+            row.extend([""] * (len(header) - len(row)))
         if len(row) != len(header):
-            raise BadTable(f"{path}: row {number} has {len(row)} cells, the header {len(header)}")
-    return Table(path, {name: [row[index] for row in rows[1:]] for index, name in enumerate(header)})
+            raise BadTable(f"{path}: row {line} has {len(row)} cells, the header {len(header)}")
+    columns = {name: [row[index] for row in rows[1:]] for index, name in enumerate(header)}
+    return Table(path, columns, lines[1:])
 
 
 def _header(path: Path) -> list[str]:
@@ -205,14 +225,15 @@ def _read_parquet(path: Path) -> Table:
     except ValueError as error:
         raise BadTable(f"{path}: not a Parquet file ({error})") from error
     _refuse_repeated_columns(content.column_names, path)
-    return Table(path, {name: [_text(v) for v in content[name].to_pylist()] for name in content.column_names})
+    columns = {name: [_text(value) for value in content[name].to_pylist()] for name in content.column_names}
+    return Table(path, columns, range(2, content.num_rows + 2))
 
 
 def _text(value: object) -> str:
     if value is None:
         return ""
     # True and False are how Parquet writes 1 and 0.
-    return str(int(value)) if isinstance(value, bool) else str(value)
+    return str(int(value)) if isinstance(value, bool) else str(value).strip()
 
 
 def _refuse_repeated_columns(header: Sequence[str], path: Path) -> None:

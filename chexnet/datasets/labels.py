@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from chexnet.arrays import Float, Int
-from chexnet.evaluation.tables import (
+from chexnet.datasets.tables import (
     AGE_COLUMNS,
     PATIENT_COLUMNS,
     SEX_COLUMNS,
@@ -23,6 +23,9 @@ from chexnet.evaluation.tables import (
     same_finding,
 )
 from chexnet.paper import PATHOLOGIES
+
+FINDING_LABELS = "Finding Labels"
+"""The column of ChestX-ray14's table that holds all labels of an image, joined by ``|``."""
 
 NO_FINDING = "No Finding"
 
@@ -99,7 +102,7 @@ def read_labels(path: Path, findings: Sequence[str], names: ColumnNames | None =
 
 def label_columns(table: Table, names: ColumnNames) -> list[str]:
     """The findings that a table of labels may hold."""
-    if "Finding Labels" in table.columns:
+    if FINDING_LABELS in table.columns:
         return [*PATHOLOGIES, NO_FINDING]
     return list(finding_columns(table, names))
 
@@ -114,9 +117,9 @@ def labels_of(table: Table, findings: Sequence[str], names: ColumnNames) -> Labe
         findings=found,
         values=values,
         patients=_patients(table, images),
-        sex=_stripped(table.known_column(SEX_COLUMNS)),
+        sex=table.known_column(SEX_COLUMNS),
         age=_ages(table),
-        view=_stripped(table.known_column(VIEW_COLUMNS)),
+        view=table.known_column(VIEW_COLUMNS),
         source=(table.path.name, table.sha256()),
     )
 
@@ -164,7 +167,7 @@ def _nothing_common(wanted: Sequence[str], offered: Sequence[str], path: Path) -
 def _values(
     table: Table, findings: Sequence[str], names: ColumnNames, images: Sequence[str]
 ) -> tuple[tuple[str, ...], Float[np.ndarray, "images findings"]]:
-    if "Finding Labels" in table.columns:
+    if FINDING_LABELS in table.columns:
         return _from_finding_labels(table, findings, images)
     columns = finding_columns(table, names)
     common = match_findings(findings, list(columns), table.path)
@@ -184,23 +187,25 @@ def _from_finding_labels(
     table: Table, findings: Sequence[str], images: Sequence[str]
 ) -> tuple[tuple[str, ...], Float[np.ndarray, "images findings"]]:
     """ChestX-ray14's own column: names joined by ``|``, or ``No Finding``."""
-    known = (*PATHOLOGIES, NO_FINDING)
-    common = match_findings(findings, known, table.path)
+    known = {*PATHOLOGIES, NO_FINDING}
+    common = match_findings(findings, sorted(known), table.path)
     place = {own: index for index, own in enumerate(common.values())}
     values = np.zeros((len(table), len(common)))
-    for row, cell in enumerate(table.columns["Finding Labels"]):
-        for name in cell.split("|"):
-            if name not in known:
-                raise BadTable(
-                    f"{table.path}: image {images[row]}: finding {name!r} is none of ChestX-ray14's 14"
-                )
+    for row, cell in enumerate(table.columns[FINDING_LABELS]):
+        names = cell.split("|")
+        if not set(names) <= known or (NO_FINDING in names and len(names) > 1):
+            raise BadTable(
+                f"{table.where(row)}: {images[row]} has the labels {cell!r}; expected some of the 14 "
+                f"pathologies joined by |, or {NO_FINDING!r} alone"
+            )
+        for name in names:
             if name in place:
                 values[row, place[name]] = 1
     return tuple(common), values
 
 
 def _patients(table: Table, images: Sequence[str]) -> list[str] | None:
-    patients = _stripped(table.known_column(PATIENT_COLUMNS))
+    patients = table.known_column(PATIENT_COLUMNS)
     if patients is None:
         return None
     missing = [image for image, patient in zip(images, patients, strict=True) if not patient]
@@ -213,7 +218,7 @@ def _patients(table: Table, images: Sequence[str]) -> list[str] | None:
 
 
 def _ages(table: Table) -> Float[np.ndarray, " images"] | None:
-    cells = _stripped(table.known_column(AGE_COLUMNS))
+    cells = table.known_column(AGE_COLUMNS)
     return None if cells is None else np.array([_age(cell) for cell in cells])
 
 
@@ -225,10 +230,6 @@ def _age(cell: str) -> float:
     except ValueError:
         return math.nan
     return years if 0 <= years <= _OLDEST else math.nan
-
-
-def _stripped(cells: Sequence[str] | None) -> list[str] | None:
-    return None if cells is None else [cell.strip() for cell in cells]
 
 
 def _take(cells: Sequence[str] | None, rows: Int[np.ndarray, " rows"]) -> list[str] | None:

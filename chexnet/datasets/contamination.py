@@ -1,17 +1,12 @@
 """Has the model seen the test images? A model that has is measured on its own memory."""
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from chexnet.datasets import hash_image_ids
-from chexnet.evaluation.cohort import Cohort
-from chexnet.evaluation.tables import read_table
-
-_SEPARATORS = (",", "\t", ";")
-_LABELS = re.compile(r"(\s+[01])+\s*$")
+from chexnet.datasets.image_lists import hash_image_ids, read_image_list
+from chexnet.datasets.labels import Labels
 
 
 @dataclass(frozen=True)
@@ -89,42 +84,27 @@ class Contamination:
 
 
 def read_training_list(path: Path, patients: Mapping[str, str] | None = None) -> TrainingImages:
-    """Image names, one a line, such as ``train_val_list.txt``; or a table with a column of them.
-
-    Labels behind a name, 0 or 1 each, are left off (the lists of arnoweng/CheXNet have them).
+    """The images of a list, as ``read_image_list`` reads it, with their hash.
 
     Raises:
-        ValueError: the file cannot be read, or is empty, or a line is more than a name: a list that is
-            misread would find no contamination anywhere.
+        ValueError: see ``read_image_list``.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file; expected the names of the training images, one a line")
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: expected text, one image name a line ({error})") from error
-    if any(separator in line for line in lines for separator in _SEPARATORS):
-        names = frozenset(read_table(path).images())
-    else:
-        names = frozenset(_LABELS.sub("", line).strip() for line in lines if line.strip())
-    if not names:
-        raise ValueError(f"{path}: holds no image name; expected one a line")
-    return TrainingImages(path.name, names, hash_image_ids(names), patients or {})
+    names = frozenset(read_image_list(path))
+    return TrainingImages(Path(path).name, names, hash_image_ids(names), patients or {})
 
 
-def find_contamination(cohort: Cohort, training: TrainingImages) -> Contamination:
+def find_contamination(labels: Labels, training: TrainingImages) -> Contamination:
     """Compare the evaluated images and patients with those trained on.
 
     Images are compared by name; where none is common, by the last part of a path, if that is
     unambiguous on both sides.
     """
-    names: Sequence[str] = cohort.labels.images
+    names: Sequence[str] = labels.images
     trained: AbstractSet[str] | None = training.images
     same_hash = None if training.sha256 is None else hash_image_ids(names) == training.sha256
     if trained is None:
         return Contamination(training.source, len(names), None, None, same_hash)
-    patients = training.patients or _own_patients(cohort)
+    patients = training.patients or _own_patients(labels)
     if trained.isdisjoint(names) and _unambiguous(names) and _unambiguous(trained):
         names, trained = [PurePath(name).name for name in names], {PurePath(name).name for name in trained}
         patients = {PurePath(name).name: patient for name, patient in patients.items()}
@@ -132,21 +112,21 @@ def find_contamination(cohort: Cohort, training: TrainingImages) -> Contaminatio
         training.source,
         len(names),
         images=sum(name in trained for name in names),
-        patients=_shared_patients(cohort, trained, patients),
+        patients=_shared_patients(labels, trained, patients),
         same_hash=same_hash,
     )
 
 
-def _own_patients(cohort: Cohort) -> dict[str, str]:
-    return dict(zip(cohort.labels.images, cohort.labels.patients or (), strict=False))
+def _own_patients(labels: Labels) -> dict[str, str]:
+    return dict(zip(labels.images, labels.patients or (), strict=False))
 
 
 def _unambiguous(names: Collection[str]) -> bool:
     return len({PurePath(name).name for name in names}) == len(names)
 
 
-def _shared_patients(cohort: Cohort, trained: AbstractSet[str], patients: Mapping[str, str]) -> int | None:
+def _shared_patients(labels: Labels, trained: AbstractSet[str], patients: Mapping[str, str]) -> int | None:
     """Patients on both sides; None where none is found but not all of those trained on are known."""
     known = {patients[name] for name in trained if name in patients}
-    shared = len(known & set(cohort.labels.patients or ()))
+    shared = len(known & set(labels.patients or ()))
     return shared if shared or trained <= patients.keys() else None
