@@ -3,6 +3,7 @@
 import hashlib
 import os
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ DEFAULT_MODEL = Path(__file__).with_name("chexnet.onnx")
 REFERENCE_TOLERANCE = 1e-3
 """Largest difference from the stored reference logits: above rounding, below any change of weights."""
 
-Outputs = tuple[Float32[np.ndarray, "images findings"], Float32[np.ndarray, "images findings rows columns"]]
+Outputs = tuple[
+    Float32[np.ndarray, "images findings"], Float32[np.ndarray, "images findings rows columns"] | None
+]
 
 
 class Classifier:
@@ -79,11 +82,16 @@ class Classifier:
         logits, maps = self.run(inputs)
         return [
             self._prediction(radiograph, row, layers)
-            for radiograph, row, layers in zip(radiographs, logits, maps, strict=True)
+            for radiograph, row, layers in zip(
+                radiographs, logits, repeat(None, len(logits)) if maps is None else maps, strict=True
+            )
         ]
 
     def run(self, inputs: Float32[np.ndarray, "images 3 size size"]) -> Outputs:
-        """Raw logits and maps of preprocessed inputs."""
+        """Raw logits and maps of preprocessed inputs; None where the model has no maps."""
+        if self.metadata.maps == "none":
+            (logits,) = self._session.run(["logits"], {"image": inputs})
+            return logits, None
         logits, maps = self._session.run(["logits", "maps"], {"image": inputs})
         return logits, maps
 
@@ -91,16 +99,19 @@ class Classifier:
         self,
         radiograph: Radiograph,
         logits: Float32[np.ndarray, " findings"],
-        maps: Float32[np.ndarray, "findings rows columns"],
+        maps: Float32[np.ndarray, "findings rows columns"] | None,
     ) -> Prediction:
         findings = tuple(
             self._finding(entry, float(logit))
             for entry, logit in zip(self.metadata.findings, logits, strict=True)
         )
-        evidence = [
-            _evidence(entry, layer, finding.threshold)
-            for entry, layer, finding in zip(self.metadata.findings, maps, findings, strict=True)
-        ]
+        evidence = maps
+        if maps is not None and self.metadata.maps == "mean":
+            shifted = [
+                _evidence(entry, layer, finding.threshold)
+                for entry, layer, finding in zip(self.metadata.findings, maps, findings, strict=True)
+            ]
+            evidence = np.stack(shifted)
         return Prediction(
             image=radiograph.source,
             status="ok",
@@ -108,8 +119,9 @@ class Classifier:
             findings=findings,
             model=self.identity,
             maps=maps,
-            evidence=np.stack(evidence),
+            evidence=evidence,
             notes=radiograph.notes,
+            maps_are=self.metadata.maps,
         )
 
     def _finding(self, entry: FindingMetadata, logit: float) -> FindingPrediction:
@@ -155,12 +167,16 @@ def verify(path: str | os.PathLike[str] | None = None) -> list[Check]:
     image = reference_input(classifier.metadata.preprocessing.size)
     logits, maps = classifier.run(np.concatenate([image, -image, 0 * image]))
     alone, _ = classifier.run(image)
-    bias = np.array([finding.bias for finding in classifier.metadata.findings])
-    law = float(np.abs(maps.mean(axis=(2, 3)) + bias - logits).max())
     reference = float(np.abs(logits[0] - np.array(classifier.metadata.reference_logits)).max())
     batch = float(np.abs(alone[0] - logits[0]).max())
+    checks = []
+    if maps is not None and classifier.metadata.maps == "mean":
+        bias = np.array([finding.bias for finding in classifier.metadata.findings])
+        law = float(np.abs(maps.mean(axis=(2, 3)) + bias - logits).max())
+        what = "mean of each map plus its bias is the logit"
+        checks.append(Check(what, law <= 1e-4, f"largest difference {law:.1e}"))
     return [
-        Check("mean of each map plus its bias is the logit", law <= 1e-4, f"largest difference {law:.1e}"),
+        *checks,
         Check(
             "logits of the reference input are those of training",
             reference <= REFERENCE_TOLERANCE,
@@ -238,7 +254,9 @@ def _metadata(session: Any, path: Path) -> ModelMetadata:
     size = metadata.preprocessing.size
     found = {entry.name: entry.shape[1:] for entry in (*session.get_inputs(), *session.get_outputs())}
     findings = len(metadata.findings)
-    expected = {"image": [3, size, size], "logits": [findings], "maps": [findings, size // 32, size // 32]}
+    expected = {"image": [3, size, size], "logits": [findings]}
+    if metadata.maps != "none":
+        expected["maps"] = [findings, size // 32, size // 32]
     if found != expected:
         raise InvalidModel(f"{path}: its graph has {found}; its metadata expect {expected}")
     return metadata

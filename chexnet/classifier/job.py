@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chexnet.classifier.classifier import load
-from chexnet.classifier.prediction import Prediction
+from chexnet.classifier.prediction import NO_MAPS, Prediction
 from chexnet.classifier.scoring import InputFile, score_files
 
 
@@ -74,6 +74,8 @@ def run_job(job: PredictionJob, files: Sequence[InputFile]) -> Iterator[Outcome]
 
             table = stack.enter_context(TableWriter(job.output, classifier.findings, classifier.identity))
         if job.heatmaps:
+            if classifier.metadata.maps == "none":
+                raise ValueError(f"{job.model}: {NO_MAPS}; leave --heatmaps out")
             from chexnet.classifier.overlay import HeatmapWriter
 
             pictures = HeatmapWriter(job.heatmaps, job.finding)

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -22,6 +22,15 @@ INTENDED_USE = (
 )
 
 
+Maps = Literal["mean", "log_sum_exp", "none"]
+"""What a model's activation maps are to its logits.
+
+``mean``: the mean of a map plus the bias is the logit. ``log_sum_exp``: weighted feature maps as well, but
+each feature is pooled by log-sum-exp before it is weighted, so a map shows where and does not add up to the
+logit. ``none``: the model has no maps.
+"""
+
+
 class InvalidModel(ValueError):
     """A file that is no complete and consistent CheXNet model; the message says what is wrong with it."""
 
@@ -32,7 +41,7 @@ class FindingMetadata:
 
     Attributes:
         finding: its name; the paper's spelling for the 14 pathologies.
-        bias: b_c of the head, so that ``logit = mean(map) + bias``.
+        bias: b_c of the head, so that ``logit = mean(map) + bias`` where maps add up to logits; see `Maps`.
         calibration: from logit to probability, fitted on validation images.
         thresholds: operating points on the calibrated probability by the name of their policy, chosen on
             validation images.
@@ -77,6 +86,7 @@ class ModelMetadata:
         reference_logits: torch's logits of `reference_input`, one for each finding; what a file gives
             there tells whether its weights and this machine compute what was trained.
         intended_use: and what it is not for.
+        maps: what its activation maps are to its logits.
     """
 
     name: str
@@ -88,8 +98,11 @@ class ModelMetadata:
     training: dict[str, Any]
     reference_logits: tuple[float, ...]
     intended_use: str = INTENDED_USE
+    maps: Maps = "mean"
 
     def __post_init__(self) -> None:
+        if self.maps not in get_args(Maps):
+            raise InvalidModel(f"maps are {self.maps!r}; expected {', '.join(get_args(Maps))}")
         names = [finding.finding for finding in self.findings]
         if not names or len(set(names)) != len(names):
             raise InvalidModel(f"findings are {names}; expected at least one, none twice")

@@ -58,7 +58,10 @@ def blend(
 
 
 def overlay(radiograph: Radiograph, prediction: Prediction, finding: str) -> Overlay:
-    """The plain film, the film under its map, and a colour bar whose zero is the operating threshold."""
+    """The plain film, the film under its map, and a colour bar.
+
+    Zero is the operating threshold where maps add up to the score, and otherwise a place that adds nothing.
+    """
     film = _shown(radiograph)
     height, width = film.shape
     layer = prediction.evidence_of(finding)
@@ -135,7 +138,11 @@ def _compose(
     draw.text((_MARGIN, 14), _headline(prediction[finding]), fill=_TEXT, font=title)
     canvas.paste(plain, (_MARGIN, top))
     canvas.paste(mixed, (2 * _MARGIN + width, top))
-    _draw_bar(canvas, (3 * _MARGIN + 2 * width, top), max(height, 220), full_scale, prediction[finding])
+    if prediction.maps_are == "mean":
+        words = "at threshold" if prediction[finding].threshold is not None else "even odds", "log odds"
+    else:
+        words = "adds nothing", "map"
+    _draw_bar(canvas, (3 * _MARGIN + 2 * width, top), max(height, 220), full_scale, words)
     model = prediction.model
     foot = canvas.height - bottom + 8
     draw.text(
@@ -157,21 +164,21 @@ def _headline(finding: FindingPrediction) -> str:
 
 
 def _draw_bar(
-    canvas: Image.Image, corner: tuple[int, int], height: int, full_scale: float, finding: FindingPrediction
+    canvas: Image.Image, corner: tuple[int, int], height: int, full_scale: float, words: tuple[str, str]
 ) -> None:
     left, top = corner
+    zero, unit = words
     values = np.linspace(full_scale, -full_scale, height)[:, None].repeat(18, axis=1)
     canvas.paste(Image.fromarray(blend(np.full(values.shape, 0.35), values, full_scale)), (left, top))
     draw = ImageDraw.Draw(canvas)
     font = _font(13)
-    zero = "at threshold" if finding.threshold is not None else "even odds"
     marks = ((0.0, f"+{full_scale:.1f}", "for"), (0.5, "0", zero), (1.0, f"-{full_scale:.1f}", "against"))
     for share, value, meaning in marks:
         y = top + share * (height - 1)
         draw.line((left + 18, y, left + 24, y), fill=_TEXT)
         offset = (0, -16, -32)[round(share * 2)]
         draw.multiline_text((left + 28, y + offset), f"{value}\n{meaning}", fill=_TEXT, font=font, spacing=2)
-    draw.text((left, top + height + 6), "log odds", fill=_TEXT, font=font)
+    draw.text((left, top + height + 6), unit, fill=_TEXT, font=font)
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

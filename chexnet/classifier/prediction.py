@@ -6,6 +6,10 @@ from typing import Any, Literal
 import numpy as np
 
 from chexnet.arrays import Float32
+from chexnet.classifier.metadata import Maps
+
+NO_MAPS = "this model has no activation maps"
+"""Said at every door."""
 
 Status = Literal["ok", "refused", "error"]
 
@@ -51,9 +55,10 @@ class Prediction:
         findings: in the model's order; none unless "ok".
         model: the file that predicted.
         maps: class activation maps M_c (section 6), rows and columns of the network's grid, stretched over
-            the whole image; None unless "ok".
-        evidence: the maps in units of the decision, see `evidence_of`; None unless "ok".
+            the whole image; None unless "ok", and where the model has none.
+        evidence: the maps as they are shown, see `evidence_of`; None where there are no maps.
         notes: what reading the file had to assume.
+        maps_are: what the maps are to the scores.
     """
 
     image: str
@@ -64,13 +69,14 @@ class Prediction:
     maps: Float32[np.ndarray, "findings rows columns"] | None = None
     evidence: Float32[np.ndarray, "findings rows columns"] | None = None
     notes: tuple[str, ...] = ()
+    maps_are: Maps = "mean"
 
     def __getitem__(self, finding: str) -> FindingPrediction:
         """The finding of that name; KeyError names those there are."""
         return self.findings[self._index(finding)]
 
     def map_of(self, finding: str) -> Float32[np.ndarray, "rows columns"]:
-        """The class activation map M_c; its mean plus the head's bias is the score."""
+        """The class activation map M_c; where `maps_are` "mean", its mean plus the bias is the score."""
         return self._layer(self.maps, finding)
 
     def evidence_of(self, finding: str) -> Float32[np.ndarray, "rows columns"]:
@@ -78,12 +84,15 @@ class Prediction:
 
         The calibrated map, less the log odds of the threshold: its mean over the image is positive
         exactly when the finding is present. Without a threshold, zero is a probability of one half.
+        Where maps do not add up to the score there is no such zero, and this is the map itself.
         """
         return self._layer(self.evidence, finding)
 
     def _layer(
         self, layers: Float32[np.ndarray, "findings rows columns"] | None, finding: str
     ) -> Float32[np.ndarray, "rows columns"]:
+        if layers is None and self.status == "ok":
+            raise ValueError(f"{self.image}: {NO_MAPS}")
         if layers is None:
             raise ValueError(f"{self.image}: no maps, status is {self.status!r}: {self.reason}")
         layer: np.ndarray = layers[self._index(finding)]

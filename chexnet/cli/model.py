@@ -6,6 +6,13 @@ from pathlib import Path
 import click
 
 from chexnet.classifier import Classifier, InvalidModel, load, verify
+from chexnet.classifier.prediction import NO_MAPS
+
+_MAPS = {
+    "mean": "the mean of a map plus its bias is the logit",
+    "log_sum_exp": "show where; pooled by log-sum-exp, they do not add up to the logit",
+    "none": NO_MAPS,
+}
 
 _FILE = click.argument("file", required=False, type=click.Path(path_type=Path))
 
@@ -58,6 +65,7 @@ def _card(classifier: Classifier) -> str:
         f"initial       {training.get('initial_weights')}",
         f"software      {training.get('software')}",
         f"tested on     {metadata.test_data}",
+        f"maps          {_MAPS[metadata.maps]}",
         "",
         f"{'finding':<20}{'AUROC (95 % interval)':>24}{'positive':>10}{'negative':>10}"
         f"{classifier.policy:>16}",

@@ -10,6 +10,7 @@ import numpy as np
 from chexnet.arrays import Float
 from chexnet.classifier import Classifier, InputFile, Scored, find_inputs, load, score_files
 from chexnet.classifier.overlay import overlay
+from chexnet.classifier.prediction import NO_MAPS
 from chexnet.datasets.contamination import TrainingImages
 from chexnet.evaluation.films import Film
 from chexnet.evaluation.operating_points import Thresholds
@@ -76,9 +77,11 @@ def run_maps(
         model: None is the model that comes with chexnet.
 
     Raises:
-        ValueError: the model does not know a finding.
+        ValueError: the model does not know a finding, or has no maps.
     """
     classifier = load(model, threads=1)
+    if classifier.metadata.maps == "none":
+        raise ValueError(f"{classifier.path.name}: {NO_MAPS} to compare with boxes")
     unknown = sorted({finding for _, finding in wanted} - set(classifier.findings))
     if unknown:
         raise ValueError(f"{classifier.path.name} has no finding {', '.join(unknown)}")

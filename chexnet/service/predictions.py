@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
+from chexnet.classifier.prediction import NO_MAPS
 from chexnet.service.config import ServiceConfig
 from chexnet.service.keeping import Archive
 from chexnet.service.openapi import FILMS, PNG, RAW, answers, film_request
@@ -96,6 +97,17 @@ class Predictions:
             )
         return result
 
+    def find_mapped(self, id: str, finding: str) -> Result:
+        """The result of that id, which has a map of that finding.
+
+        Raises:
+            Problem: 404.
+        """
+        result = self.find(id, finding)
+        if result.prediction.maps is None:
+            raise Problem(404, "no-maps", "No activation maps", f"There is no picture: {NO_MAPS}.")
+        return result
+
     async def painted(self, paint: Callable[..., Made], *arguments: Any) -> Made:
         """Draw a picture off the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._painters, paint, *arguments)
@@ -179,7 +191,7 @@ def _add_pictures(router: APIRouter, predictions: Predictions) -> None:
     )
     async def map_(id: Id, finding: Finding) -> Response:
         """Evidence for the finding in orange, against it in blue, transparent where there is none."""
-        return _png(await predictions.painted(map_png, predictions.find(id, finding), finding))
+        return _png(await predictions.painted(map_png, predictions.find_mapped(id, finding), finding))
 
     @router.get(
         "/{id}/overlays/{finding}.png",
@@ -189,7 +201,7 @@ def _add_pictures(router: APIRouter, predictions: Predictions) -> None:
     )
     async def overlay(id: Id, finding: Finding) -> Response:
         """The film beside its map, with caption, colour bar and notice."""
-        return _png(await predictions.painted(overlay_png, predictions.find(id, finding), finding))
+        return _png(await predictions.painted(overlay_png, predictions.find_mapped(id, finding), finding))
 
 
 def _png(content: bytes) -> Response:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict, Field
 
 from chexnet.classifier import Classifier
-from chexnet.classifier.metadata import FindingMetadata
+from chexnet.classifier.metadata import FindingMetadata, Maps
 from chexnet.classifier.overlay import LEAST_FULL_SCALE, NOTICE
 from chexnet.findings import display_name
 from chexnet.service.reading import Unread
@@ -101,11 +101,14 @@ class PredictionsSchema(_Schema):
 class MapSchema(_Schema):
     """One finding's layers on the network's grid, stretched over the whole film."""
 
-    map: list[list[float]] = Field(description="Class activation map; its mean plus the bias is the score.")
-    evidence: list[list[float]] = Field(
-        description="Log odds for (above 0) and against (below 0); 0 is the operating point."
+    map: list[list[float]] = Field(
+        description="Class activation map; its mean plus the bias is the score, if the model's maps are mean."
     )
-    full_scale: float = Field(description="Log odds shown in full colour.")
+    evidence: list[list[float]] = Field(
+        description="Log odds for (above 0) and against (below 0); 0 is the operating point. The map itself "
+        "where the model's maps are log_sum_exp."
+    )
+    full_scale: float = Field(description="Evidence shown in full colour.")
 
 
 class MapsSchema(_Schema):
@@ -152,6 +155,10 @@ class CardSchema(_Schema):
     training: dict[str, Any]
     preprocessing: dict[str, Any]
     software: str
+    maps: Maps = Field(
+        description="mean: a map's mean plus the bias is the score; log_sum_exp: maps show where and do not "
+        "add up to it; none: the model has no maps."
+    )
 
 
 class ProblemSchema(BaseModel):
@@ -184,7 +191,7 @@ def prediction_json(outcome: Result | Unread, *, identifiers: bool) -> dict[str,
         "id": outcome.id,
         **known,
         "radiograph": _radiograph(outcome.film, identifiers),
-        "links": _links(outcome.id, names),
+        "links": _links(outcome.id, names if outcome.prediction.maps is not None else []),
     }
 
 
@@ -201,20 +208,20 @@ def _radiograph(film: Film, identifiers: bool) -> dict[str, Any]:
     }
 
 
-def _links(id: str, findings: Sequence[str]) -> dict[str, Any]:
+def _links(id: str, mapped: Sequence[str]) -> dict[str, Any]:
     self = f"/v1/predictions/{id}"
     return {
         "self": self,
         "film": f"{self}/film.png",
         "film_raw": f"{self}/film.raw",
-        "maps": f"{self}/maps" if findings else None,
-        "map": {name: f"{self}/maps/{quote(name, safe='')}.png" for name in findings},
-        "overlay": {name: f"{self}/overlays/{quote(name, safe='')}.png" for name in findings},
+        "maps": f"{self}/maps" if mapped else None,
+        "map": {name: f"{self}/maps/{quote(name, safe='')}.png" for name in mapped},
+        "overlay": {name: f"{self}/overlays/{quote(name, safe='')}.png" for name in mapped},
     }
 
 
 def maps_json(result: Result) -> dict[str, Any]:
-    """The layers of a result as `MapsSchema`; none where it was refused."""
+    """The layers of a result as `MapsSchema`; none where it was refused or the model has none."""
     prediction = result.prediction
     if prediction.maps is None or prediction.evidence is None:
         return {"rows": 0, "columns": 0, "maps": {}}
@@ -231,7 +238,7 @@ def maps_json(result: Result) -> dict[str, Any]:
 
 
 def full_scale(result: Result, finding: str) -> float:
-    """Log odds in full colour, as `chexnet.classifier.overlay` chooses them."""
+    """Evidence in full colour, as `chexnet.classifier.overlay` chooses them."""
     return max(float(abs(result.prediction.evidence_of(finding)).max()), LEAST_FULL_SCALE)
 
 
@@ -248,6 +255,7 @@ def card_json(classifier: Classifier, software: str) -> dict[str, Any]:
         "training": metadata.training,
         "preprocessing": metadata.preprocessing.to_dict(),
         "software": software,
+        "maps": metadata.maps,
     }
 
 

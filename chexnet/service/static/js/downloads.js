@@ -15,9 +15,10 @@ export function stem(name) {
 }
 
 export async function savePicture(prediction, finding) {
-  const path = finding ? prediction.links.overlay[finding] : prediction.links.film;
-  const picture = await (await ask(path)).blob();
-  save(picture, finding ? `${stem(prediction.image)}-${finding}.png` : `${stem(prediction.image)}.png`);
+  // A model without maps has no picture of a finding, only the film.
+  const overlay = finding && prediction.links.overlay[finding];
+  const picture = await (await ask(overlay || prediction.links.film)).blob();
+  save(picture, overlay ? `${stem(prediction.image)}-${finding}.png` : `${stem(prediction.image)}.png`);
 }
 
 export function saveJson(prediction) {

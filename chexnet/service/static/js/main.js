@@ -131,7 +131,9 @@ function drawMaps() {
     byId("legend-high").textContent = `+${fullScale.toFixed(1)}`;
     const finding = worklist.current.prediction.findings.find((entry) => entry.finding === name);
     const zero = finding?.threshold === null ? "no colour: even odds" : "no colour: at the operating point";
-    byId("legend-zero").textContent = `${displayName(name)}, log odds · ${zero}`;
+    // Maps that do not add up to the score have no operating point.
+    const meaning = card?.maps === "log_sum_exp" ? "map · no colour: adds nothing" : `log odds · ${zero}`;
+    byId("legend-zero").textContent = `${displayName(name)}, ${meaning}`;
   }
 }
 
@@ -420,7 +422,10 @@ async function learn() {
     return learn();
   }
   drawCard(card);
-  byId("identity").textContent = `${card.name} ${card.version}, sha256 ${card.sha256.slice(0, 12)}, ${card.software}`;
+  const mapped = card.maps !== "none";
+  const lacking = mapped ? "" : ", this model has no activation maps";
+  byId("map-toggle").disabled = !mapped;
+  byId("identity").textContent = `${card.name} ${card.version}, sha256 ${card.sha256.slice(0, 12)}, ${card.software}${lacking}`;
   return card;
 }
 

@@ -1,0 +1,33 @@
+"""The service with a model that has no activation maps."""
+
+import pytest
+from other_models import write_model_with_maps
+from real_server import served
+
+from chexnet.classifier import load
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    model = write_model_with_maps(tmp_path_factory.mktemp("model"), "none")
+    with served(load(model)) as client:
+        yield client
+
+
+def test_the_card_says_that_there_are_none(client):
+    assert client.get("/v1/model").json()["maps"] == "none"
+
+
+def test_a_film_is_read_without_links_to_maps(client, example_film):
+    answer = client.post(
+        "/v1/predictions", content=example_film.read_bytes(), headers={"content-type": "image/png"}
+    )
+    assert answer.status_code == 201
+    links = answer.json()["links"]
+    assert (links["maps"], links["map"], links["overlay"]) == (None, {}, {})
+    assert client.get(f"{links['self']}/maps").json() == {"rows": 0, "columns": 0, "maps": {}}
+    for picture in ("maps", "overlays"):
+        answer = client.get(f"{links['self']}/{picture}/Pneumonia.png")
+        assert answer.status_code == 404
+        assert answer.json()["type"] == "urn:chexnet:problem:no-maps"
+        assert answer.json()["detail"] == "There is no picture: this model has no activation maps."
