@@ -55,14 +55,19 @@ class Classifier:
             self.metadata.name, self.metadata.version, hashlib.sha256(content).hexdigest()
         )
         self.policy = self.metadata.policy if policy is None else policy
-        policies = sorted({name for finding in self.metadata.findings for name in finding.thresholds})
-        if policy is not None and policy not in policies:
-            raise InvalidModel(f"{self.path}: no policy {policy!r}; it has {', '.join(policies) or 'none'}")
+        if policy is not None and policy not in self.policies:
+            names = ", ".join(self.policies) or "none"
+            raise InvalidModel(f"{self.path}: no policy {policy!r}; it has {names}")
 
     @property
     def findings(self) -> tuple[str, ...]:
         """What the model's outputs mean, in their order."""
         return tuple(finding.finding for finding in self.metadata.findings)
+
+    @property
+    def policies(self) -> tuple[str, ...]:
+        """The names of the operating points in the file."""
+        return tuple(sorted({name for finding in self.metadata.findings for name in finding.thresholds}))
 
     def predict(self, image: str | os.PathLike[str] | bytes | Radiograph) -> Prediction:
         """Read one radiograph: probabilities and maps of all findings.
@@ -126,12 +131,13 @@ class Classifier:
 
     def _finding(self, entry: FindingMetadata, logit: float) -> FindingPrediction:
         probability = float(entry.calibration.apply(np.array([logit]))[0])
-        threshold = entry.thresholds.get(self.policy) if entry.validated else None
+        threshold = entry.threshold(self.policy)
         return FindingPrediction(
             finding=entry.finding,
             probability=probability,
             score=logit,
             threshold=threshold,
+            policy=None if threshold is None else self.policy,
             present=None if threshold is None else probability >= threshold,
             validated=entry.validated,
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 from chexnet.classifier.classifier import load
 from chexnet.classifier.prediction import NO_MAPS, Prediction
 from chexnet.classifier.scoring import InputFile, score_files
+from chexnet.statistics import POLICIES
 
 
 def _help(text: str) -> dict[str, str]:
@@ -33,7 +34,8 @@ class PredictionJob:
     )
     model: Path | None = field(default=None, metadata=_help("Model file. Default: the embedded one."))
     policy: str | None = field(
-        default=None, metadata=_help("Operating points to apply. Default: the model's own.")
+        default=None,
+        metadata=_help(f"Operating points to apply: {', '.join(POLICIES)}. Default: the model's own."),
     )
     workers: int | None = field(
         default=None, metadata=_help("Images read at the same time. Default: one a core.")

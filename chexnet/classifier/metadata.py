@@ -8,13 +8,16 @@ import numpy as np
 
 from chexnet.arrays import Float32
 from chexnet.radiograph import Preprocessing
-from chexnet.statistics import Estimate, PlattScaling
+from chexnet.statistics import Estimate, PlattScaling, Reliability
 
 KEY = "chexnet"
 """The ONNX metadata property that holds the metadata, as JSON."""
 
 FORMAT = 1
 """Version of the layout below; a file of another version is refused."""
+
+_COLUMNS = ("mean_probability", "observed", "low", "high", "count")
+"""Of a reliability diagram; JSON has no tuples."""
 
 INTENDED_USE = (
     "Research on frontal chest radiographs. Not a medical device; not for diagnosis or for any decision "
@@ -36,6 +39,19 @@ class InvalidModel(ValueError):
 
 
 @dataclass(frozen=True)
+class CalibrationTest:
+    """Probabilities against the test images' labels, before and after calibration.
+
+    Attributes:
+        before: of the plain sigmoid of the logits.
+        after: of the calibrated probabilities.
+    """
+
+    before: Reliability
+    after: Reliability
+
+
+@dataclass(frozen=True)
 class FindingMetadata:
     """One output of the network.
 
@@ -50,6 +66,7 @@ class FindingMetadata:
         negatives: test images that have not.
         validated: whether the test shows that the output is better than chance; where not, no threshold
             is applied and the finding is shown as not validated.
+        calibration_test: how well the calibration does on test images; None where it was not measured.
     """
 
     finding: str
@@ -60,6 +77,11 @@ class FindingMetadata:
     positives: int = 0
     negatives: int = 0
     validated: bool = False
+    calibration_test: CalibrationTest | None = None
+
+    def threshold(self, policy: str) -> float | None:
+        """The operating point that applies; None where the finding is not validated or has none."""
+        return self.thresholds.get(policy) if self.validated else None
 
     def __post_init__(self) -> None:
         if not np.isfinite(self.bias):
@@ -147,6 +169,18 @@ def reference_input(size: int) -> Float32[np.ndarray, "1 3 size size"]:
 def _finding(entry: dict[str, Any]) -> FindingMetadata:
     auroc = entry.pop("auroc")
     calibration = PlattScaling(**entry.pop("calibration"))
+    # Files from before it was measured have no such entry.
+    test = entry.pop("calibration_test", None)
     return FindingMetadata(
-        calibration=calibration, auroc=None if auroc is None else Estimate(**auroc), **entry
+        calibration=calibration,
+        auroc=None if auroc is None else Estimate(**auroc),
+        calibration_test=None
+        if test is None
+        else CalibrationTest(_reliability(test["before"]), _reliability(test["after"])),
+        **entry,
     )
+
+
+def _reliability(entry: dict[str, Any]) -> Reliability:
+    columns: dict[str, Any] = {name: tuple(entry.pop(name)) for name in _COLUMNS}
+    return Reliability(**entry, **columns)

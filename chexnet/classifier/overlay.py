@@ -29,6 +29,7 @@ _MARGIN = 16
 _BAR = 110
 _BACKGROUND = (17, 17, 20)
 _TEXT = (225, 225, 225)
+_QUIET = (140, 140, 145)
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,8 @@ def _compose(
     total = max(2 * width + 3 * _MARGIN + _BAR, 760)
     canvas = Image.new("RGB", (total, max(height, 220) + top + bottom), _BACKGROUND)
     draw = ImageDraw.Draw(canvas)
-    draw.text((_MARGIN, 14), _headline(prediction[finding]), fill=_TEXT, font=title)
+    shown = _TEXT if prediction[finding].validated else _QUIET
+    draw.text((_MARGIN, 14), _headline(prediction[finding]), fill=shown, font=title)
     canvas.paste(plain, (_MARGIN, top))
     canvas.paste(mixed, (2 * _MARGIN + width, top))
     if prediction.maps_are == "mean":

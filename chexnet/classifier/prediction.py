@@ -32,6 +32,7 @@ class FindingPrediction:
         probability: calibrated, of the finding being present.
         score: the network's raw logit.
         threshold: operating point on the probability, or None where none is validated.
+        policy: how the threshold was chosen on validation images; None without one.
         present: whether the probability reaches the threshold; None without one.
         validated: whether the model's test showed this output to be better than chance.
     """
@@ -40,6 +41,7 @@ class FindingPrediction:
     probability: float
     score: float
     threshold: float | None
+    policy: str | None
     present: bool | None
     validated: bool
 

@@ -16,8 +16,9 @@ class TableWriter:
     """Writes predictions as they come; the file appears whole when all are there.
 
     CSV and Parquet have the columns `image`, `status`, `reason`, one probability a finding (blank
-    unless "ok"), one raw score a finding (`score_<finding>`), and the model's identity. JSON is the
-    array that `chexnet predict --json` prints.
+    unless "ok"), one raw score a finding (`score_<finding>`), one verdict a finding
+    (`present_<finding>`: 1 or 0 at the threshold of `policy`, blank where the model has no validated
+    threshold), and the model's identity. JSON is the array that `chexnet predict --json` prints.
 
     Args:
         path: its suffix decides the format.
@@ -62,13 +63,20 @@ class TableWriter:
 
     def _columns(self) -> list[str]:
         scores = [f"score_{finding}" for finding in self._findings]
-        return ["image", "status", "reason", *self._findings, *scores, "model", "model_sha256"]
+        verdicts = [f"present_{finding}" for finding in self._findings]
+        return [
+            *("image", "status", "reason", *self._findings, *scores, *verdicts),
+            *("policy", "model", "model_sha256"),
+        ]
 
     def _row(self, prediction: Prediction) -> dict[str, Any]:
         row: dict[str, Any] = dict.fromkeys(self._columns())
         row |= {"image": prediction.image, "status": prediction.status, "reason": prediction.reason}
         row |= {finding.finding: finding.probability for finding in prediction.findings}
         row |= {f"score_{finding.finding}": finding.score for finding in prediction.findings}
+        for finding in prediction.findings:
+            if finding.present is not None:
+                row |= {f"present_{finding.finding}": int(finding.present), "policy": finding.policy}
         return row | {
             "model": f"{self._model.name} {self._model.version}",
             "model_sha256": self._model.sha256,
@@ -87,10 +95,13 @@ class TableWriter:
         import pyarrow
         import pyarrow.parquet
 
-        numbers = {*self._findings, *(f"score_{finding}" for finding in self._findings)}
-        schema = pyarrow.schema(
-            [(name, pyarrow.float64() if name in numbers else pyarrow.string()) for name in self._columns()]
-        )
+        kinds = {
+            **dict.fromkeys(self._columns(), pyarrow.string()),
+            **dict.fromkeys(self._findings, pyarrow.float64()),
+            **{f"score_{finding}": pyarrow.float64() for finding in self._findings},
+            **{f"present_{finding}": pyarrow.int8() for finding in self._findings},
+        }
+        schema = pyarrow.schema(list(kinds.items()))
         pyarrow.parquet.write_table(pyarrow.Table.from_pylist(self._rows, schema), path)
 
 

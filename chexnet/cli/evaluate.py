@@ -20,6 +20,7 @@ from chexnet.evaluation import (
     write_json,
 )
 from chexnet.evaluation.sources import find_subject, find_thresholds, find_training_images
+from chexnet.statistics import POLICIES
 
 _FILE = click.Path(path_type=Path)
 _OTHER_TABLES = ("against", "validation", "validation_labels", "readings")
@@ -46,7 +47,7 @@ _OPTIONS = (
     click.option("--validation-labels", type=_FILE, help="Their labels; by default those of --labels."),
     click.option(
         "--policy",
-        type=click.Choice(["max_f1", "youden", "sensitivity_90"]),
+        type=click.Choice(list(POLICIES)),
         default="max_f1",
         show_default=True,
         help="How thresholds are chosen.",

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from chexnet.classifier import Classifier, InvalidModel, load, verify
+from chexnet.classifier.metadata import FindingMetadata
 from chexnet.classifier.prediction import NO_MAPS
 
 _MAPS = {
@@ -66,17 +67,23 @@ def _card(classifier: Classifier) -> str:
         f"software      {training.get('software')}",
         f"tested on     {metadata.test_data}",
         f"maps          {_MAPS[metadata.maps]}",
+        f"policies      {', '.join(classifier.policies)}; {classifier.policy} applies",
         "",
         f"{'finding':<20}{'AUROC (95 % interval)':>24}{'positive':>10}{'negative':>10}"
-        f"{classifier.policy:>16}",
+        f"{classifier.policy:>16}{'ECE: plain, calibrated':>24}",
     ]
     for finding in metadata.findings:
         area = finding.auroc
         auroc = "not estimable" if area is None else f"{area.value:.3f} ({area.low:.3f}–{area.high:.3f})"
-        threshold = finding.thresholds.get(classifier.policy)
-        lines.append(
+        threshold = finding.threshold(classifier.policy)
+        line = (
             f"{finding.finding:<20}{auroc:>24}{finding.positives:>10}{finding.negatives:>10}"
-            f"{'–' if threshold is None else f'{threshold:.3f}':>16}"
-            f"{'' if finding.validated else '  not validated'}"
+            f"{'–' if threshold is None else f'{threshold:.3f}':>16}{_calibration(finding):>24}"
         )
+        lines.append(line if finding.validated else click.style(f"{line}  not validated", dim=True))
     return "\n".join(lines)
+
+
+def _calibration(finding: FindingMetadata) -> str:
+    test = finding.calibration_test
+    return "not measured" if test is None else f"{test.before.ece:.3f}, {test.after.ece:.3f}"

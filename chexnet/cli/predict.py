@@ -92,7 +92,8 @@ class _Screen:
         if self._bar is None:
             click.echo(text, err=err)
         else:
-            self._bar.write(text, file=sys.stderr if err else sys.stdout)
+            file = sys.stderr if err else sys.stdout
+            self._bar.write(text if file.isatty() else click.unstyle(text), file=file)
 
     def advance(self, pictures: Iterable[Path]) -> None:
         for path in pictures:
@@ -149,7 +150,8 @@ def _in_one_line(prediction: Prediction) -> str:
 
 def _as_table(prediction: Prediction) -> str:
     lines = [prediction.image, *(f"  note: {note}" for note in prediction.notes)]
-    lines.append(f"  {'finding':<20}{'probability':>12}{'threshold':>11}")
+    policy = next((finding.policy for finding in prediction.findings if finding.policy), "")
+    lines.append(f"  {'finding':<20}{'probability':>12}{'threshold':>11}  {policy}".rstrip())
     lines += [f"  {_row(finding)}" for finding in prediction.findings]
     model = prediction.model
     lines.append(f"  model {model.name} {model.version}, sha256 {model.sha256[:12]}")
@@ -161,4 +163,5 @@ def _row(finding: FindingPrediction) -> str:
     threshold = "" if finding.threshold is None else f"{finding.threshold:.1%}"
     verdict = {True: "PRESENT", False: "", None: "" if finding.validated else "not validated"}
     line = f"{finding.finding:<20}{finding.probability:>12.1%}{threshold:>11}"
-    return f"{line}  {verdict[finding.present]}".rstrip()
+    row = f"{line}  {verdict[finding.present]}".rstrip()
+    return row if finding.validated else click.style(row, dim=True)

@@ -19,6 +19,7 @@ from chexnet.evaluation import (
     write_json,
 )
 from chexnet.evaluation.sources import find_reader_thresholds
+from chexnet.statistics import POLICIES
 
 _FILE = click.Path(path_type=Path)
 
@@ -42,7 +43,7 @@ _FILE = click.Path(path_type=Path)
 @click.option("--validation-labels", type=_FILE, help="Labels of the validation images.")
 @click.option(
     "--policy",
-    type=click.Choice(["max_f1", "youden", "sensitivity_90"]),
+    type=click.Choice(list(POLICIES)),
     default="max_f1",
     show_default=True,
     help="How thresholds are chosen on --validation.",

@@ -7,6 +7,7 @@ import click
 
 from chexnet.classifier import InvalidModel, load
 from chexnet.cli.options import build, options_from
+from chexnet.statistics import POLICIES
 
 try:
     from chexnet.service import Limits, ServiceConfig, create_app
@@ -24,7 +25,7 @@ EVERY_ADDRESS = ("0.0.0.0", "::")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 takes any.")
 @click.option("--model", type=click.Path(path_type=Path), help="Model file. Default: the embedded one.")
-@click.option("--policy", help="Operating points to apply. Default: the model's own.")
+@click.option("--policy", help=f"Operating points to apply: {', '.join(POLICIES)}. Default: the model's own.")
 @click.option(
     "--threads", type=click.IntRange(min=1), help="Processor threads of the network. Default: all cores."
 )

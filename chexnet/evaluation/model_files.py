@@ -115,14 +115,12 @@ def draw_film(model: Path | None, image: Path, finding: str) -> Film:
 
 
 def thresholds_of(classifier: Classifier) -> Thresholds | None:
-    """The operating points in the model file."""
-    values = {
-        one.finding: one.thresholds[classifier.policy]
-        for one in classifier.metadata.findings
-        if classifier.policy in one.thresholds
-    }
+    """The operating points in the model file, of its validated findings."""
+    found = {one.finding: one.threshold(classifier.policy) for one in classifier.metadata.findings}
+    values = {finding: threshold for finding, threshold in found.items() if threshold is not None}
+    missing = dict.fromkeys(found.keys() - values.keys(), "the model file does not validate it")
     source = f"the model file ({classifier.policy} on its validation images)"
-    return Thresholds(values, source, {}) if values else None
+    return Thresholds(values, source, missing) if values else None
 
 
 def training_of(classifier: Classifier) -> TrainingImages | None:

@@ -5,22 +5,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
-from chexnet.arrays import Bool, Float
+from chexnet.arrays import Bool
 from chexnet.datasets.tables import same_finding
 from chexnet.evaluation.cohort import Cohort
-from chexnet.statistics import (
-    NotEstimable,
-    threshold_at_sensitivity,
-    threshold_max_f1,
-    threshold_youden,
-)
-
-Policy = Literal["max_f1", "youden", "sensitivity_90"]
-"""Highest F1, highest sensitivity + specificity, or the highest threshold with a sensitivity of 0.9."""
+from chexnet.statistics import POLICIES, NotEstimable, Policy
 
 
 @dataclass(frozen=True)
@@ -72,8 +63,8 @@ def choose_thresholds(
     for finding in validation.findings:
         chosen = rows & validation.known(finding)
         try:
-            values[finding] = _threshold(
-                validation.present(finding)[chosen], validation.probabilities(finding)[chosen], policy
+            values[finding] = POLICIES[policy](
+                validation.present(finding)[chosen], validation.probabilities(finding)[chosen]
             )
         except NotEstimable as error:
             reasons[finding] = f"no threshold: {error}"
@@ -123,13 +114,3 @@ def refuse_test_images(
             f"{len(patients)} patients are in both validation and test, the first is {min(patients)}; "
             "thresholds must come from other patients"
         )
-
-
-def _threshold(
-    labels: Bool[np.ndarray, " images"], probabilities: Float[np.ndarray, " images"], policy: Policy
-) -> float:
-    if policy == "max_f1":
-        return threshold_max_f1(labels, probabilities)
-    if policy == "youden":
-        return threshold_youden(labels, probabilities)
-    return threshold_at_sensitivity(labels, probabilities, 0.9)

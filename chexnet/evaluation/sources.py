@@ -14,7 +14,6 @@ from chexnet.evaluation.cohort import Cohort, join_file, read_cohort
 from chexnet.evaluation.films import Film
 from chexnet.evaluation.localisation import Localisation, localise_films
 from chexnet.evaluation.operating_points import (
-    Policy,
     Thresholds,
     choose_thresholds,
     refuse_test_images,
@@ -22,6 +21,7 @@ from chexnet.evaluation.operating_points import (
 )
 from chexnet.evaluation.predictions import Predictions, prediction_columns
 from chexnet.evaluation.readings import Readings
+from chexnet.statistics import Policy
 from chexnet.statistics.bootstrap import Progress
 
 

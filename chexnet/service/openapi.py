@@ -50,6 +50,7 @@ _EXAMPLE = {
             "probability": 0.31,
             "score": -0.8,
             "threshold": 0.22,
+            "policy": "max_f1",
             "present": True,
             "validated": True,
         }

@@ -36,6 +36,7 @@ class FindingSchema(_Schema):
     probability: float = Field(ge=0, le=1, description="Calibrated.")
     score: float = Field(description="The network's raw logit.")
     threshold: float | None = Field(description="Operating point on the probability; null without one.")
+    policy: str | None = Field(description="How it was chosen on validation images; null without one.")
     present: bool | None = Field(description="Whether the probability reaches it; null without one.")
     validated: bool = Field(description="Whether the model's test showed it to be better than chance.")
 
@@ -266,8 +267,8 @@ def _card_finding(entry: FindingMetadata, policy: str) -> dict[str, Any]:
         "auroc": None if entry.auroc is None else asdict(entry.auroc),
         "positives": entry.positives,
         "negatives": entry.negatives,
-        "threshold": entry.thresholds.get(policy) if entry.validated else None,
-        "thresholds": entry.thresholds,
+        "threshold": entry.threshold(policy),
+        "thresholds": entry.thresholds if entry.validated else {},
         "validated": entry.validated,
         "reason": None if entry.validated else why_not_validated(entry),
     }

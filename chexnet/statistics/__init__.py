@@ -15,10 +15,12 @@ from chexnet.statistics.bootstrap import (
 )
 from chexnet.statistics.calibration import (
     PlattScaling,
+    Reliability,
     ReliabilityCurve,
     brier_score,
     expected_calibration_error,
     fit_platt,
+    measure_reliability,
     reliability_curve,
     sigmoid,
     wilson_interval,
@@ -50,15 +52,19 @@ from chexnet.statistics.sample_size import (
     positives_for_auroc,
 )
 from chexnet.statistics.thresholds import (
+    POLICIES,
     Confusion,
+    Policy,
     confusion,
     f1_score,
     threshold_at_sensitivity,
     threshold_max_f1,
+    threshold_reader_f1,
     threshold_youden,
 )
 
 __all__ = [
+    "POLICIES",
     "Comparison",
     "Confusion",
     "Decisions",
@@ -66,10 +72,12 @@ __all__ = [
     "Interval",
     "NotEstimable",
     "PlattScaling",
+    "Policy",
     "PrecisionRecallCurve",
     "Ranking",
     "RaterScore",
     "ReaderStudy",
+    "Reliability",
     "ReliabilityCurve",
     "RocCurve",
     "WeightedMean",
@@ -97,6 +105,7 @@ __all__ = [
     "jackknife",
     "krippendorffs_alpha",
     "leave_one_out_consensus",
+    "measure_reliability",
     "pairwise_kappas",
     "percentile_interval",
     "positives_for_auroc",
@@ -108,6 +117,7 @@ __all__ = [
     "sigmoid",
     "threshold_at_sensitivity",
     "threshold_max_f1",
+    "threshold_reader_f1",
     "threshold_youden",
     "wilson_interval",
 ]

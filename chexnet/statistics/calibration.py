@@ -53,6 +53,58 @@ class ReliabilityCurve:
     count: Int[np.ndarray, " bins"]
 
 
+@dataclass(frozen=True)
+class Reliability:
+    """What a reliability diagram shows, as plain numbers that a model file can hold.
+
+    Attributes:
+        ece: expected calibration error, 15 bins of equal width.
+        brier: mean squared distance of the probability from the outcome.
+        mean_probability: of each point of the diagram, at most ten of equally many images.
+        observed: share of each point's images that have the finding.
+        low: lower end of Wilson's 95 % interval of ``observed``.
+        high: its upper end.
+        count: images of each point.
+    """
+
+    ece: float
+    brier: float
+    mean_probability: tuple[float, ...]
+    observed: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    count: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        points = {len(self.mean_probability), len(self.observed), len(self.low), len(self.high)}
+        if points != {len(self.count)}:
+            raise ValueError(f"a diagram of {len(self.count)} points has columns of {points} numbers")
+
+
+def measure_reliability(
+    labels: Bool[np.ndarray, " images"], probabilities: Float[np.ndarray, " images"]
+) -> Reliability:
+    """ECE, Brier score and reliability diagram of probabilities, to six digits.
+
+    Raises:
+        ValueError: a probability is NaN or outside [0, 1], or there is no image.
+    """
+    curve = reliability_curve(labels, probabilities, bins=10, binning="mass")
+    return Reliability(
+        ece=round(expected_calibration_error(labels, probabilities), 6),
+        brier=round(brier_score(labels, probabilities), 6),
+        mean_probability=_six_digits(curve.mean_probability),
+        observed=_six_digits(curve.observed),
+        low=_six_digits(curve.low),
+        high=_six_digits(curve.high),
+        count=tuple(curve.count.tolist()),
+    )
+
+
+def _six_digits(values: Float[np.ndarray, " bins"]) -> tuple[float, ...]:
+    return tuple(round(float(value), 6) for value in values)
+
+
 def fit_platt(labels: Bool[np.ndarray, " images"], logits: Float[np.ndarray, " images"]) -> PlattScaling:
     """Fit Platt scaling on validation images, never on the test set.
 

@@ -3,11 +3,13 @@
 Thresholds come from validation images; choosing one on the test set flatters the test set.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from chexnet.arrays import Bool, Float
+from chexnet.arrays import Bool, Float, Int
 from chexnet.statistics.estimate import NotEstimable
 from chexnet.statistics.roc import Calls, called_at_each_score, check_no_nan, check_two_classes
 
@@ -130,6 +132,62 @@ def threshold_at_sensitivity(
     # 0.9 of 10 must be 9, though 0.9 * 10 may come out a hair above it.
     needed = int(np.ceil(sensitivity * positive.size - 1e-9))
     return float(positive[needed - 1])
+
+
+def threshold_reader_f1(
+    readings: Float[np.ndarray, "readers images"], probabilities: Float[np.ndarray, " images"]
+) -> float:
+    """The probability which, as threshold, gives the highest F1 of the paper's comparison (section 4.1).
+
+    That F1 is the mean of the model's F1s against each reader as ground truth. A single reader's mean is
+    its only F1, so with one label an image this is ``threshold_max_f1``; readers who disagree move it.
+
+    Args:
+        readings: 1 present, 0 absent, NaN not read.
+        probabilities: the model's.
+
+    Raises:
+        NotEstimable: no reader calls an image present, or all call every image present.
+    """
+    check_no_nan(probabilities)
+    read = ~np.isnan(readings)
+    check_two_classes(readings[read] == 1)
+    thresholds = np.unique(probabilities)[::-1]
+    f1 = np.zeros(thresholds.size)
+    for reading, known in zip(readings, read, strict=True):
+        called = _at_least(thresholds, probabilities[known])
+        right = _at_least(thresholds, probabilities[known & (reading == 1)])
+        # Nothing called and nothing present is 0/0; it speaks for no threshold.
+        f1 += 2 * right / np.maximum(called + int((reading == 1).sum()), 1)
+    return float(thresholds[np.argmax(f1)])
+
+
+def _at_least(
+    thresholds: Float[np.ndarray, " thresholds"], values: Float[np.ndarray, " values"]
+) -> Int[np.ndarray, " thresholds"]:
+    return values.size - np.searchsorted(np.sort(values), thresholds, side="left")
+
+
+def _reader_f1_of_labels(
+    labels: Bool[np.ndarray, " images"], probabilities: Float[np.ndarray, " images"]
+) -> float:
+    return threshold_reader_f1(labels[None].astype(np.float64), probabilities)
+
+
+Policy = Literal["max_f1", "youden", "sensitivity_90", "reader_f1"]
+"""The name of a way to choose an operating point."""
+
+POLICIES: Mapping[Policy, Callable[[Bool[np.ndarray, " images"], Float[np.ndarray, " images"]], float]] = {
+    "max_f1": threshold_max_f1,
+    "youden": threshold_youden,
+    "sensitivity_90": threshold_at_sensitivity,
+    "reader_f1": _reader_f1_of_labels,
+}
+"""How each policy chooses, from validation images' labels and probabilities.
+
+Highest F1; highest sensitivity + specificity; highest threshold with a sensitivity of at least 0.9; highest
+F1 of the paper's comparison, with the labels as the one reader.
+"""
 
 
 def _calls(labels: Bool[np.ndarray, " images"], probabilities: Float[np.ndarray, " images"]) -> Calls:

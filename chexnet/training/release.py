@@ -4,7 +4,7 @@ import copy
 import csv
 import importlib.metadata
 import platform
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,28 +13,28 @@ import torch
 from tqdm import tqdm
 
 from chexnet.arrays import Float
-from chexnet.classifier.metadata import KEY, FindingMetadata, ModelMetadata, reference_input
+from chexnet.classifier.metadata import (
+    KEY,
+    CalibrationTest,
+    FindingMetadata,
+    ModelMetadata,
+    reference_input,
+)
 from chexnet.datasets import Manifest, known_labels
 from chexnet.models import CamNetwork, export_onnx, round_to_float16
 from chexnet.radiograph import Preprocessing
 from chexnet.statistics import (
+    POLICIES,
     Estimate,
     PlattScaling,
+    auroc,
     auroc_interval,
     fit_platt,
-    threshold_at_sensitivity,
-    threshold_max_f1,
-    threshold_youden,
+    measure_reliability,
+    sigmoid,
 )
 from chexnet.training.config import TrainConfig
 from chexnet.training.images import loader
-
-POLICIES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
-    "max_f1": threshold_max_f1,
-    "youden": threshold_youden,
-    "sensitivity_90": threshold_at_sensitivity,
-}
-"""Operating points by name; each is chosen on validation images."""
 
 FEWEST_POSITIVES = 10
 """Positive images that calibration, a threshold or a claim of validity needs; below, there is none."""
@@ -56,7 +56,7 @@ def release(
     """Write `<name>.onnx`, and its probabilities for the validation and test images beside it.
 
     The weights are rounded to float16 first; everything after sees the rounded network, so the numbers
-    in the file are the file's own.
+    in the file are the file's own. What the rounding costs on the test images goes into the file too.
 
     Args:
         network: the best of the run.
@@ -73,6 +73,7 @@ def release(
         part: predict_logits(released, images, config, part, device=device, workers=workers)
         for part, images in (("validation", validation), ("test", test))
     }
+    unrounded = predict_logits(network, test, config, "unrounded, test", device=device, workers=workers)
     images = _proof_images(validation, config)
     with torch.inference_mode():
         tensor = torch.from_numpy(images)
@@ -97,7 +98,12 @@ def release(
         preprocessing=Preprocessing(size=config.image_size),
         policy="max_f1",
         test_data=f"{test.name}, {len(test)} test images of {len(set(test.patients))} patients",
-        training=provenance | {"float16_logit_difference": rounding, "software": software_versions()},
+        training=provenance
+        | {
+            "float16_logit_difference": rounding,
+            "float16_auroc_difference": auroc_differences(test, config.findings, logits["test"], unrounded),
+            "software": software_versions(),
+        },
         reference_logits=tuple(reference),
     )
     path = folder / f"{config.name}.onnx"
@@ -119,7 +125,7 @@ def predict_logits(
     """Logits of `images` in their order."""
     if not len(images):
         return np.empty((0, len(config.findings)), dtype=np.float32)
-    network = copy.deepcopy(network).to(device)
+    network = copy.deepcopy(network).to(device).eval()
     batches = loader(images, config, train=False, workers=workers)
     with torch.inference_mode():
         parts = [
@@ -129,24 +135,47 @@ def predict_logits(
     return torch.cat(parts).numpy()
 
 
+def auroc_differences(
+    test: Manifest,
+    findings: Sequence[str],
+    logits: Float[np.ndarray, "images findings"],
+    unrounded: Float[np.ndarray, "images findings"],
+) -> dict[str, float | None]:
+    """AUROC on the test images minus that of the unrounded weights; None where it is not estimable."""
+    differences: dict[str, float | None] = {}
+    for index, finding in enumerate(findings):
+        present, after, _ = _known_only(finding, test, logits[:, index])
+        _, before, _ = _known_only(finding, test, unrounded[:, index])
+        both = present.any() and not present.all()
+        differences[finding] = auroc(present, after) - auroc(present, before) if both else None
+    return differences
+
+
 def measure_finding(
     finding: str,
     bias: float,
     validation: tuple[Manifest, Float[np.ndarray, " v"]],
     test: tuple[Manifest, Float[np.ndarray, " t"]],
 ) -> FindingMetadata:
-    """Calibration and thresholds from validation images, AUROC from test images.
+    """Calibration and thresholds from validation images; AUROC and reliability from test images.
 
     A finding is validated where the 95 % interval of its AUROC lies above one half, on enough positives.
     """
     present, scores, _ = _known_only(finding, *validation)
-    calibration, thresholds = PlattScaling(), {}
+    calibration = PlattScaling()
+    thresholds: dict[str, float] = {}
     if _enough(present):
         calibration = fit_platt(present, scores)
         probabilities = calibration.apply(scores)
         thresholds = {policy: choose(present, probabilities) for policy, choose in POLICIES.items()}
     present, scores, patients = _known_only(finding, *test)
     area: Estimate | None = None
+    reliability: CalibrationTest | None = None
+    if present.size:
+        reliability = CalibrationTest(
+            measure_reliability(present, sigmoid(scores)),
+            measure_reliability(present, calibration.apply(scores)),
+        )
     if present.any() and not present.all():
         area = auroc_interval(present, scores, patients=patients)
     return FindingMetadata(
@@ -158,6 +187,7 @@ def measure_finding(
         positives=int(present.sum()),
         negatives=int((~present).sum()),
         validated=area is not None and area.low > 0.5 and _enough(present) and bool(thresholds),
+        calibration_test=reliability,
     )
 
 

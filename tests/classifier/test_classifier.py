@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,10 @@ from scipy.special import expit, logit
 import chexnet
 from chexnet.classifier import Classifier, InvalidModel, verify
 from chexnet.classifier.classifier import DEFAULT_MODEL
-from chexnet.classifier.metadata import KEY, ModelMetadata
+from chexnet.classifier.metadata import KEY, CalibrationTest, ModelMetadata
 from chexnet.paper import PATHOLOGIES
 from chexnet.radiograph import network_input, read_radiograph
+from chexnet.statistics import measure_reliability
 
 ACROSS_KERNELS = 1e-4
 """Logits: another batch or number of threads may take another float32 kernel; a real error is far larger."""
@@ -122,11 +124,13 @@ def test_a_finding_that_is_not_validated_has_no_threshold_and_no_verdict(
     for entry in metadata["findings"]:
         entry |= {"validated": entry["finding"] == "Pneumonia", "thresholds": {"max_f1": 0.5}}
     prediction = chexnet.load(changed(tmp_path, lambda model: None, metadata)).predict(film)
-    assert prediction["Pneumonia"].threshold == 0.5
+    assert (prediction["Pneumonia"].threshold, prediction["Pneumonia"].policy) == (0.5, "max_f1")
     assert prediction["Pneumonia"].present == (prediction["Pneumonia"].probability >= 0.5)
     assert {
-        (finding.threshold, finding.present) for finding in prediction.findings if not finding.validated
-    } == {(None, None)}
+        (finding.threshold, finding.policy, finding.present)
+        for finding in prediction.findings
+        if not finding.validated
+    } == {(None, None, None)}
 
 
 def test_a_policy_chooses_among_the_models_thresholds(tmp_path: Path, film: chexnet.Radiograph) -> None:
@@ -137,6 +141,7 @@ def test_a_policy_chooses_among_the_models_thresholds(tmp_path: Path, film: chex
     assert {finding.threshold for finding in chexnet.load(path).predict(film).findings} == {0.9}
     sensitive = chexnet.load(path, policy="sensitivity_90").predict(film)
     assert all(finding.present for finding in sensitive.findings)
+    assert {finding.policy for finding in sensitive.findings} == {"sensitivity_90"}
     with pytest.raises(InvalidModel, match="no policy 'bold'; it has max_f1, sensitivity_90"):
         chexnet.load(path, policy="bold")
 
@@ -169,6 +174,24 @@ def test_metadata_survive_writing_and_reading(classifier: Classifier) -> None:
     assert ModelMetadata.from_json(classifier.metadata.to_json()) == classifier.metadata
 
 
+def test_a_file_from_before_reliability_was_measured_loads_and_says_so() -> None:
+    metadata = stored_metadata()
+    for entry in metadata["findings"]:
+        entry.pop("calibration_test", None)
+    read = ModelMetadata.from_json(json.dumps(metadata))
+    assert {finding.calibration_test for finding in read.findings} == {None}
+
+
+def test_measured_reliability_survives_writing_and_reading(classifier: Classifier) -> None:
+    labels, probabilities = np.arange(50) % 3 == 0, np.linspace(0, 1, 50)
+    measured = CalibrationTest(
+        measure_reliability(labels, probabilities), measure_reliability(labels, probabilities / 2)
+    )
+    findings = tuple(replace(finding, calibration_test=measured) for finding in classifier.metadata.findings)
+    metadata = replace(classifier.metadata, findings=findings)
+    assert ModelMetadata.from_json(metadata.to_json()) == metadata
+
+
 def _drop(key: str):
     return lambda metadata: metadata.pop(key)
 
@@ -190,6 +213,7 @@ def _set(key: str, value: object):
         (lambda metadata: metadata["findings"][0].update(finding="Mass"), "none twice"),
         (lambda metadata: metadata["findings"][0]["thresholds"].update(mine=1.5), "expected a probability"),
         (lambda metadata: metadata["findings"][0]["calibration"].update(slope=-1.0), "metadata are damaged"),
+        (lambda metadata: metadata["findings"][0].update(calibration_test={}), "metadata are damaged"),
         (lambda metadata: metadata["preprocessing"].update(size=256), "its metadata expect"),
     ],
 )

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -113,3 +114,16 @@ def test_without_a_wish_the_present_findings_are_drawn(
     written = HeatmapWriter(tmp_path).write(Path("film.png"), film, prediction)
     present = [finding.finding for finding in prediction.findings if finding.present]
     assert [path.name for path in written] == [f"film-{finding}.png" for finding in present]
+
+
+def test_the_headline_of_a_finding_that_is_not_validated_is_grey(
+    classifier: chexnet.Classifier, example_film: Path
+) -> None:
+    film = chexnet.read_radiograph(example_film)
+    prediction = classifier.predict(film)
+    brightest = {}
+    for validated in (True, False):
+        findings = tuple(replace(finding, validated=validated) for finding in prediction.findings)
+        picture = overlay(film, replace(prediction, findings=findings), "Pneumonia").picture
+        brightest[validated] = np.asarray(picture)[:50].max()
+    assert brightest[False] < 160 < brightest[True]

@@ -141,9 +141,12 @@ def test_csv_json_and_parquet_hold_the_same_numbers(
         for name in classifier.findings:
             if entry["status"] == "ok":
                 assert float(row[name]) == column[name] == findings[name]["probability"]
+                verdict = findings[name]["present"]
+                assert row[f"present_{name}"] == ("" if verdict is None else str(int(verdict)))
+                assert column[f"present_{name}"] == verdict
                 assert float(row[f"score_{name}"]) == column[f"score_{name}"] == findings[name]["score"]
             else:
-                assert row[name] == ""
+                assert row[name] == row[f"present_{name}"] == row["policy"] == ""
                 assert column[name] is None
 
 

@@ -4,9 +4,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import chexnet
+from chexnet.cli import main
 from chexnet.paper import PATHOLOGIES
+
+DIM = "\x1b[2m"
 
 
 def test_json_is_an_array_of_one_object_an_input(chexnet_cli, example_film: Path, tmp_path: Path) -> None:
@@ -16,7 +20,7 @@ def test_json_is_an_array_of_one_object_an_input(chexnet_cli, example_film: Path
     assert (good["image"], good["status"], good["reason"]) == (str(example_film), "ok", None)
     assert [finding["finding"] for finding in good["findings"]] == list(PATHOLOGIES)
     assert all(
-        set(finding) == {"finding", "probability", "score", "threshold", "present", "validated"}
+        set(finding) == {"finding", "probability", "score", "threshold", "policy", "present", "validated"}
         for finding in good["findings"]
     )
     assert set(good["model"]) == {"name", "version", "sha256"}
@@ -124,6 +128,39 @@ def test_all_real_films_are_read(chexnet_cli, data_dir: Path) -> None:
     assert result.status == 0, failed
 
 
+@pytest.mark.parametrize(("policy", "present"), [("low", True), ("high", False)])
+def test_every_door_applies_the_policy_and_gives_no_verdict_without_validation(
+    chexnet_cli, half_validated: Path, example_film: Path, tmp_path: Path, policy: str, present: bool
+) -> None:
+    arguments = ("predict", example_film, "--model", half_validated, "--policy", policy)
+    (entry,) = json.loads(chexnet_cli(*arguments, "--json").out)
+    verdicts = {
+        one["finding"]: (one["threshold"], one["policy"], one["present"]) for one in entry["findings"]
+    }
+    assert verdicts.pop("Pneumonia") == (0.0 if present else 1.0, policy, present)
+    assert set(verdicts.values()) == {(None, None, None)}
+    table = chexnet_cli(*arguments, "--output", tmp_path / "t.csv").out
+    assert ("PRESENT" in table) == present
+    assert table.count("not validated") == 13
+    assert policy in table
+    with (tmp_path / "t.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row.pop("present_Pneumonia"), row["policy"]) == (str(int(present)), policy)
+    assert {value for name, value in row.items() if name.startswith("present_")} == {""}
+
+
+def test_findings_that_are_not_validated_are_dim_on_a_terminal(
+    half_validated: Path, example_film: Path
+) -> None:
+    for arguments in (["predict", str(example_film), "--model"], ["model", "info"]):
+        shown = CliRunner().invoke(main, [*arguments, str(half_validated)], color=True).output
+        for line in shown.splitlines():
+            name = line.replace(DIM, "").split()[:1]
+            if name and name[0] in PATHOLOGIES:
+                assert (DIM in line) == (name != ["Pneumonia"]) == ("not validated" in line)
+        assert shown.count("not validated") == 13
+
+
 def test_help_teaches_by_example(chexnet_cli) -> None:
     out = chexnet_cli("predict", "--help").out
     assert "chexnet predict film.dcm" in out
@@ -134,6 +171,7 @@ def test_info_prints_the_card(chexnet_cli) -> None:
     out = chexnet_cli("model", "info").out
     assert "AUROC" in out
     assert "not for diagnosis" in out
+    assert "max_f1 applies" in out
     assert chexnet.load().identity.sha256 in out
 
 

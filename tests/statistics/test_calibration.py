@@ -8,9 +8,11 @@ from sklearn.metrics import brier_score_loss
 from chexnet.statistics import (
     NotEstimable,
     PlattScaling,
+    Reliability,
     brier_score,
     expected_calibration_error,
     fit_platt,
+    measure_reliability,
     reliability_curve,
     sigmoid,
     wilson_interval,
@@ -144,3 +146,22 @@ def test_wilson_interval_equals_scipy():
 def test_logits_are_not_mistaken_for_probabilities():
     with pytest.raises(ValueError, match="apply a sigmoid"):
         brier_score(np.array([True, False]), np.array([2.5, -1.0]))
+
+
+def test_a_measured_reliability_is_the_diagram_and_the_scores():
+    labels, logits = miscalibrated(3, images=500)
+    probabilities = sigmoid(logits)
+    measured = measure_reliability(labels, probabilities)
+    curve = reliability_curve(labels, probabilities, 10, "mass")
+    # Six digits are stored.
+    assert measured.ece == pytest.approx(expected_calibration_error(labels, probabilities), abs=1e-6)
+    assert measured.brier == pytest.approx(brier_score(labels, probabilities), abs=1e-6)
+    for name in ("mean_probability", "observed", "low", "high"):
+        np.testing.assert_allclose(getattr(measured, name), getattr(curve, name), atol=1e-6)
+    assert measured.count == tuple(curve.count)
+    assert sum(measured.count) == 500
+
+
+def test_a_diagram_whose_columns_differ_in_length_is_refused():
+    with pytest.raises(ValueError, match="a diagram of 1 points has columns of"):
+        Reliability(0.1, 0.1, (0.5, 0.6), (0.5, 0.6), (0.4, 0.5), (0.6, 0.7), (10,))
