@@ -5,7 +5,6 @@ import re
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from email.message import Message
 from urllib.parse import unquote
 
 from fastapi import Request
@@ -19,6 +18,10 @@ RAW_TYPES = ("image/png", "image/jpeg", "application/dicom", "application/octet-
 """A film as the body itself. What it really is, its content decides."""
 
 MAX_NAME = 200
+
+# Not email.message's parser: some continued parameters (RFC 2231) make it fail.
+_ENCODED_NAME = re.compile(r"filename\*\s*=\s*utf-8''([^;\s]*)", re.IGNORECASE)
+_PLAIN_NAME = re.compile(r'(?:^|;)\s*filename\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]*))', re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,12 +148,20 @@ async def _raw(request: Request, limits: Limits, share: BodyShare) -> Upload:
 
 def _disposed_name(disposition: str) -> str:
     """The file name of a Content-Disposition (RFC 6266), percent-encoded UTF-8 or plain."""
-    encoded = re.search(r"filename\*\s*=\s*utf-8''([^;\s]*)", disposition, re.IGNORECASE)
-    if encoded:
-        return shown_name(unquote(encoded.group(1), errors="replace"))
-    message = Message()
-    message["Content-Disposition"] = re.sub(r"[\r\n]", " ", disposition)
-    return shown_name(message.get_filename("film"))
+    if encoded := _ENCODED_NAME.search(disposition):
+        return shown_name(unquote(encoded[1], errors="replace"))
+    if plain := _PLAIN_NAME.search(disposition):
+        quoted, token = plain.groups()
+        return shown_name(_utf8(token if quoted is None else re.sub(r'\\(["\\])', r"\1", quoted)))
+    return shown_name("")
+
+
+def _utf8(header: str) -> str:
+    """Headers arrive as Latin-1; most clients mean UTF-8."""
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeError:
+        return header
 
 
 class _InMemory(MultiPartParser):

@@ -327,7 +327,7 @@ def test_a_film_beyond_the_size_limit_is_not_decoded(
     with serving(classifier, ServiceConfig(limits=Limits(megapixels=1))) as client:
         for content in (png.getvalue(), jpeg.getvalue(), _enlarged(dicom)):
             problem = assert_problem(upload(client, content), 422, "unreadable")
-            assert "1 megapixels; this service reads at most 1" in problem["detail"]
+            assert "1.1 megapixels; this service reads at most 1" in problem["detail"]
 
 
 def _enlarged(dicom: bytes) -> bytes:
@@ -396,3 +396,30 @@ def test_a_name_is_shown_without_its_path_and_never_used_as_one(
         else [upload(service, png, sent).json()]
     )
     assert result["image"] == shown
+
+
+@pytest.mark.parametrize(
+    ("disposition", "shown"),
+    [
+        (b'attachment; filename="thorax.png"', "thorax.png"),
+        (b"attachment; filename=thorax.png; size=3", "thorax.png"),
+        (b'attachment; FileName="a \\"quoted\\" name.png"', 'a "quoted" name.png'),
+        ('attachment; filename="Röntgen.png"'.encode(), "Röntgen.png"),
+        ('attachment; filename="Röntgen.png"'.encode("latin-1"), "Röntgen.png"),
+        (b"attachment; filename=\"plain.png\"; filename*=UTF-8''R%C3%B6ntgen.png", "Röntgen.png"),
+        (b"attachment; filename*=UTF-8''%ff%00.png", "\N{REPLACEMENT CHARACTER}" * 2 + ".png"),
+        # Python's own parser fails on these.
+        (b"attachment; filename*=bogus'x'%ff; filename*0=a; filename*1*=b''c", "film"),
+        (b"attachment; filename*0=a; filename*x*=b; filename*=c", "film"),
+        (b'attachment; filename="never closed', '"never'),
+        (b"; ;=;filename", "film"),
+        (b"attachment", "film"),
+    ],
+)
+def test_the_name_of_a_raw_film_is_read_from_any_header(
+    service: httpx.Client, png: bytes, disposition: bytes, shown: str
+) -> None:
+    headers = {b"Content-Type": b"image/png", b"Content-Disposition": disposition}
+    response = service.post("/v1/predictions", content=png, headers=headers)
+    assert response.status_code == 201, response.text
+    assert response.json()["image"] == shown
