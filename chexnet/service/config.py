@@ -21,6 +21,7 @@ class Limits:
 
     upload_mb: int = _limit(64, "Largest body of one request, in MiB.")
     megapixels: int = _limit(40, "Largest film, in megapixels.")
+    decoding_megapixels: int = _limit(120, "Films decoded at the same time, in megapixels; others wait.")
     films_per_request: int = _limit(20, "Most films in one request.")
     queue: int = _limit(256, "Films that may wait; more are answered 503 with Retry-After.")
     memory_mb: int = _limit(512, "Bodies held at the same time, in MiB; more are answered 503.")

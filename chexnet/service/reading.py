@@ -3,8 +3,9 @@
 import asyncio
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +42,36 @@ class Unread:
     prediction: Prediction
 
 
+class PixelBudget:
+    """Room for films that are decoded at the same time; who finds none waits, first come, first served.
+
+    Args:
+        most: pixels of all of them together. A larger film is let in alone.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._turn = asyncio.Lock()
+        self._freed = asyncio.Event()
+        self.used = 0
+
+    @asynccontextmanager
+    async def share(self, pixels: int) -> AsyncIterator[None]:
+        """Room for one film, given back at the end of the block."""
+        pixels = min(pixels, self._most)
+        # The lock serves in order, so that small films never pass a large one for ever.
+        async with self._turn:
+            while self.used + pixels > self._most:
+                self._freed.clear()
+                await self._freed.wait()
+            self.used += pixels
+        try:
+            yield
+        finally:
+            self.used -= pixels
+            self._freed.set()
+
+
 class FilmReader:
     """Reads uploads with one classifier.
 
@@ -54,11 +85,13 @@ class FilmReader:
         self._classifier = classifier
         self._limits = limits
         self._metrics = metrics
-        self._decoders = ThreadPoolExecutor(os.cpu_count() or 1, "decode")
+        self._cores = os.cpu_count() or 1
+        self._decoders = ThreadPoolExecutor(self._cores, "decode")
         # Decoded films are large, encoded ones small: few are decoded ahead of the next batch.
-        self._slots = asyncio.Semaphore(limits.batch + (os.cpu_count() or 1))
+        self._slots = asyncio.Semaphore(limits.batch + self._cores)
+        self._room = PixelBudget(limits.decoding_megapixels * 1_000_000)
         self._batcher = Batcher[_Decoded, Prediction](self._classify, limits.batch, metrics.batch)
-        self._seconds_per_film = 0.1
+        self._decode_s = self._classify_s = 0.1
         self.waiting = 0
 
     async def read(self, uploads: Sequence[Upload]) -> list[Result | Unread]:
@@ -84,7 +117,7 @@ class FilmReader:
 
     def retry_after_s(self) -> float:
         """When what waits now will have been read."""
-        return min(self.waiting * self._seconds_per_film, 60.0)
+        return min(self.waiting * max(self._decode_s / self._cores, self._classify_s), 60.0)
 
     def close(self) -> None:
         """Release the threads."""
@@ -100,39 +133,38 @@ class FilmReader:
         self.waiting += films
 
     async def _read(self, upload: Upload) -> Result | Unread:
+        loop = asyncio.get_running_loop()
         async with self._slots:
-            loop = asyncio.get_running_loop()
-            outcome = await loop.run_in_executor(self._decoders, self._decode, upload)
-            if isinstance(outcome, Unread):
-                self._metrics.film(outcome.prediction.status)
-                return outcome
-            if isinstance(outcome, _Decoded):
-                outcome = Result(new_id(), await self._batcher.submit(outcome), outcome.film)
+            pixels = await loop.run_in_executor(self._decoders, declared_pixels, upload.content)
+            async with self._room.share(pixels or 0):
+                outcome = await loop.run_in_executor(self._decoders, self._decode, upload, pixels)
+                if isinstance(outcome, _Decoded):
+                    outcome = Result(new_id(), await self._batcher.submit(outcome), outcome.film)
         self._metrics.film(outcome.prediction.status)
         return outcome
 
-    def _decode(self, upload: Upload) -> "_Decoded | Result | Unread":
+    def _decode(self, upload: Upload, pixels: int | None) -> "_Decoded | Result | Unread":
         """On a decoding thread: the film and the network's input, or why there is none."""
+        started = time.monotonic()
         film = None
         try:
-            self._check_size(upload)
+            self._check_size(upload.name, pixels)
             radiograph = read_radiograph(upload.content, name=upload.name)
             film = Film.of(radiograph)
-            return _Decoded(
-                radiograph, film, network_input(radiograph, self._classifier.metadata.preprocessing)
-            )
+            input = network_input(radiograph, self._classifier.metadata.preprocessing)
         except UnreadableImage as error:
             return Unread(self._without_findings(upload.name, "error", error.reason))
         except NotAChestRadiograph as error:
             refused = self._without_findings(upload.name, "refused", error.reason)
             return Unread(refused) if film is None else Result(new_id(), refused, film)
+        self._decode_s = _smoothed(self._decode_s, time.monotonic() - started)
+        return _Decoded(radiograph, film, input)
 
-    def _check_size(self, upload: Upload) -> None:
-        pixels = declared_pixels(upload.content)
+    def _check_size(self, name: str, pixels: int | None) -> None:
         if pixels is not None and pixels > self._limits.megapixels * 1_000_000:
             raise UnreadableImage(
-                upload.name,
-                f"{pixels / 1e6:.0f} megapixels; this service reads at most {self._limits.megapixels}",
+                name,
+                f"{pixels / 1e6:,.1f} megapixels; this service reads at most {self._limits.megapixels}",
             )
 
     def _classify(self, films: Sequence[_Decoded]) -> list[Prediction]:
@@ -147,8 +179,7 @@ class FilmReader:
                 return [self._classify([film])[0] for film in films]
             source = films[0].radiograph.source
             return [self._without_findings(source, "refused", error.reason)]
-        elapsed = (time.monotonic() - started) / len(films)
-        self._seconds_per_film += 0.2 * (elapsed - self._seconds_per_film)
+        self._classify_s = _smoothed(self._classify_s, (time.monotonic() - started) / len(films))
         return predictions
 
     def _without_findings(self, name: str, status: str, reason: str) -> Prediction:
@@ -159,6 +190,10 @@ class FilmReader:
             findings=(),
             model=self._classifier.identity,
         )
+
+
+def _smoothed(before: float, latest: float) -> float:
+    return before + 0.2 * (latest - before)
 
 
 def warm_up(classifier: Classifier) -> None:

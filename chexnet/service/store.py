@@ -9,11 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chexnet.arrays import UInt8, UInt16
+from chexnet.arrays import Float32, UInt8, UInt16
 from chexnet.classifier import Prediction
 from chexnet.radiograph import Radiograph
 
 Grey = UInt8[np.ndarray, "height width"] | UInt16[np.ndarray, "height width"]
+
+_ROWS = 256
+"""Rows at a time: temporary arrays as large as the film would cost more memory than the film."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,10 +35,8 @@ class Film:
     def of(cls, radiograph: Radiograph) -> "Film":
         """Eight bits where they hold every grey value of the radiograph, else sixteen."""
         described = {name: value for name, value in vars(radiograph).items() if name != "pixels"}
-        bytes_ = np.rint(radiograph.pixels * 255)
-        if np.abs(bytes_ - radiograph.pixels * 255).max() < 1e-3:
-            return cls(bytes_.astype(np.uint8), described)
-        return cls(np.rint(radiograph.pixels * 65535).astype(np.uint16), described)
+        grey = _eight_bits(radiograph.pixels)
+        return cls(_sixteen_bits(radiograph.pixels) if grey is None else grey, described)
 
     @property
     def bits(self) -> int:
@@ -61,6 +62,25 @@ class Result:
         """Memory that it holds, but for small change."""
         layers = (self.prediction.maps, self.prediction.evidence)
         return self.film.grey.nbytes + sum(layer.nbytes for layer in layers if layer is not None)
+
+
+def _eight_bits(pixels: Float32[np.ndarray, "height width"]) -> UInt8[np.ndarray, "height width"] | None:
+    """Grey values as bytes; None where bytes cannot hold them."""
+    grey: UInt8[np.ndarray, "height width"] = np.empty(pixels.shape, np.uint8)
+    for start in range(0, len(pixels), _ROWS):
+        exact = pixels[start : start + _ROWS] * np.float32(255)
+        rounded = np.rint(exact)
+        if np.abs(rounded - exact).max() >= 1e-3:
+            return None
+        grey[start : start + _ROWS] = rounded
+    return grey
+
+
+def _sixteen_bits(pixels: Float32[np.ndarray, "height width"]) -> UInt16[np.ndarray, "height width"]:
+    grey: UInt16[np.ndarray, "height width"] = np.empty(pixels.shape, np.uint16)
+    for start in range(0, len(pixels), _ROWS):
+        grey[start : start + _ROWS] = np.rint(pixels[start : start + _ROWS] * np.float32(65535))
+    return grey
 
 
 def new_id() -> str:
