@@ -47,6 +47,7 @@ class Contamination:
         images: test images that were trained on; None where only a hash is known.
         patients: test patients with any image that was trained on; None where unknown.
         same_hash: whether the test set is, by its hash, exactly the training set.
+        training_sha256: ``hash_image_ids`` of the training images.
     """
 
     source: str
@@ -54,6 +55,7 @@ class Contamination:
     images: int | None
     patients: int | None
     same_hash: bool | None
+    training_sha256: str | None
 
     @property
     def found(self) -> bool:
@@ -103,7 +105,7 @@ def find_contamination(labels: Labels, training: TrainingImages) -> Contaminatio
     trained: AbstractSet[str] | None = training.images
     same_hash = None if training.sha256 is None else hash_image_ids(names) == training.sha256
     if trained is None:
-        return Contamination(training.source, len(names), None, None, same_hash)
+        return Contamination(training.source, len(names), None, None, same_hash, training.sha256)
     patients = training.patients or _own_patients(labels)
     if trained.isdisjoint(names) and _unambiguous(names) and _unambiguous(trained):
         names, trained = [PurePath(name).name for name in names], {PurePath(name).name for name in trained}
@@ -114,6 +116,7 @@ def find_contamination(labels: Labels, training: TrainingImages) -> Contaminatio
         images=sum(name in trained for name in names),
         patients=_shared_patients(labels, trained, patients),
         same_hash=same_hash,
+        training_sha256=training.sha256,
     )
 
 

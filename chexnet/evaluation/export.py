@@ -209,6 +209,7 @@ def _contamination(found: Contamination) -> dict[str, Any]:
         "images": found.images,
         "patients": found.patients,
         "same_hash": found.same_hash,
+        "training_sha256": found.training_sha256,
         "message": found.message,
     }
 

@@ -1,13 +1,15 @@
 """Figures for print: vector graphics, colours told apart in every form of colour blindness, and in grey."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from math import dist
 from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from chexnet.evaluation.cohort import Cohort
 from chexnet.evaluation.evaluate import Evaluation
@@ -21,6 +23,9 @@ BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#AA4499", 
 """From Okabe and Ito's palette, darkened where it is too light for thin lines."""
 
 _MARKERS = ("s", "^", "D")
+_MOST_NAMED = 12
+_BESIDE = 0.035
+"""Distance of a number from its point, as a share of the axis."""
 _COLUMNS = 4
 _STYLE: Any = {
     "font.size": 8,
@@ -32,12 +37,12 @@ _STYLE: Any = {
 }
 
 
-def save(figure: Figure, kind: str = "svg") -> bytes:
+def save(figure: Figure, kind: str = "svg", dots_per_inch: int = 150) -> bytes:
     """The figure as a file's bytes; the same figure gives the same bytes."""
     target = io.BytesIO()
     metadata = {"Date": None} if kind == "svg" else {"CreationDate": None} if kind == "pdf" else None
     with rc_context(_STYLE):
-        figure.savefig(target, format=kind, dpi=150, metadata=metadata)
+        figure.savefig(target, format=kind, dpi=dots_per_inch, metadata=metadata)
     return target.getvalue()
 
 
@@ -154,23 +159,31 @@ def readers_figure(comparison: ReaderComparison) -> Figure:
             linewidth=1.4,
             label=f"{comparison.model_name}, AUROC {comparison.model_auroc.show(3)}",
         )
-    for number, (name, point) in enumerate(comparison.against_consensus.items(), start=1):
-        if point.sensitivity is None or point.specificity is None:
-            continue
-        x, y = 1 - point.specificity, point.sensitivity
-        if name == comparison.model_name:
-            label = f"{name} at {comparison.threshold:.3g}"
-            axes.plot(x, y, "o", color=BLUE, markersize=8, fillstyle="none", label=label)
-        else:
-            axes.plot(x, y, "^", color=ORANGE, markersize=7)
-            # On alternate sides, as readers who agree would hide each other's numbers.
-            offset = (6, -3) if number % 2 else (-11, -3)
-            axes.annotate(f"{number}", (x, y), textcoords="offset points", xytext=offset)
-    axes.plot([], [], "^", color=ORANGE, linestyle="none", label="readers, in the table's order")
+    points = operating_places(comparison)
+    if comparison.model_name in points:
+        label = f"{comparison.model_name} at {comparison.threshold:.3g}"
+        place = points[comparison.model_name]
+        axes.plot(*place, "o", color=BLUE, markersize=8, fillstyle="none", label=label)
+    for number, name in enumerate(comparison.readers, start=1):
+        if name in points:
+            axes.plot(*points[name], "^", color=ORANGE, markersize=7, label=f"{number}: {name}")
+    _number(axes, {n: points[name] for n, name in enumerate(comparison.readers, start=1) if name in points})
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     axes.set(xlabel="1 - specificity", ylabel="sensitivity", title=_spoken(comparison.finding))
-    figure.legend(loc="outside lower center", frameon=False)
+    # More names than this are looked up in the table.
+    handles, names = axes.get_legend_handles_labels()
+    shown = len(handles) if len(comparison.readers) <= _MOST_NAMED else len(handles) - len(comparison.readers)
+    figure.legend(handles[:shown], names[:shown], loc="outside lower center", ncols=2, frameon=False)
     return figure
+
+
+def operating_places(comparison: ReaderComparison) -> dict[str, tuple[float, float]]:
+    """(1 - specificity, sensitivity) of each rater who has both; none where no image has a majority."""
+    return {
+        name: (1 - point.specificity, point.sensitivity)
+        for name, point in comparison.against_consensus.items()
+        if point.sensitivity is not None and point.specificity is not None
+    }
 
 
 @rc_context(_STYLE)
@@ -178,7 +191,10 @@ def film_figure(pictures: Sequence[np.ndarray], captions: Sequence[str]) -> Figu
     """A page of films beside their activation maps, as Figure 2: (a), (b), …."""
     columns = min(2, len(pictures))
     rows = -(-len(pictures) // columns)
-    figure = _empty(3.6 * columns, 2.3 * rows + 0.2)
+    width = 7.2 / columns
+    # As high as the pictures are at that width, and a line for each caption.
+    heights = [width * picture.shape[0] / picture.shape[1] for picture in pictures]
+    figure = _empty(7.2, rows * (max(heights) + 0.25))
     for number, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
         axes = figure.add_subplot(rows, columns, number + 1)
         axes.imshow(picture)
@@ -214,6 +230,22 @@ def _grid(
     if y:
         figure.supylabel(y)
     return figure
+
+
+def _number(axes: Axes, points: Mapping[int, tuple[float, float]]) -> None:
+    """Write each point's number beside it, on the side with the most room."""
+    taken = list(points.values())
+    for number, (x, y) in points.items():
+        spots = [
+            (x + _BESIDE * across, y + _BESIDE * up)
+            for across, up in ((1, 0), (0, -1), (-1, 0), (0, 1))
+            if 0 <= x + _BESIDE * across <= 1 and 0 <= y + _BESIDE * up <= 1
+        ]
+        others = [place for place in taken if place != (x, y)]
+        spot = max(spots, key=lambda spot: min((dist(spot, other) for other in others), default=1.0))
+        taken.append(spot)
+        halo = [withStroke(linewidth=2.5, foreground="white")]
+        axes.text(*spot, f"{number}", ha="center", va="center", path_effects=halo, zorder=3)
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:

@@ -27,7 +27,7 @@ table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabu
 figure.table figcaption { margin-bottom: .3rem; }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: right;
   vertical-align: top; }
-th:first-child, td:first-child { text-align: left; }
+th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: #fff; }
 td { white-space: nowrap; }
 thead th { border-bottom: 2px solid var(--ink); vertical-align: bottom; }
 tbody th { font-weight: 400; }
@@ -108,7 +108,8 @@ def figure(content: bytes, kind: str, alternative: str, caption: str) -> str:
     """
     data = base64.b64encode(content).decode()
     picture = f'<img src="data:image/{kind};base64,{data}" alt="{escape(alternative)}">'
-    return f"<figure>{_scrolling(picture, caption)}<figcaption>{inline(caption)}</figcaption></figure>"
+    # The alternative, not the caption, as two pictures of one kind have the same caption.
+    return f"<figure>{_scrolling(picture, alternative)}<figcaption>{inline(caption)}</figcaption></figure>"
 
 
 def _scrolling(content: str, label: str) -> str:

@@ -15,6 +15,7 @@ from chexnet._version import __version__
 from chexnet.evaluation.evaluate import Evaluation
 from chexnet.evaluation.figures import (
     film_figure,
+    operating_places,
     precision_recall_figure,
     readers_figure,
     reliability_figure,
@@ -141,6 +142,8 @@ def report_figures(report: Report, progress: Progress | None = None) -> dict[str
         if evaluation.subgroups:
             to_draw["subgroups"] = partial(subgroup_figure, evaluation)
     for one in report.readers:
+        if not operating_places(one):
+            continue
         to_draw[f"readers-{one.finding}"] = partial(readers_figure, one)
     if report.films:
         pictures, captions = zip(*((film.picture, film.caption) for film in report.films), strict=True)
@@ -210,7 +213,10 @@ def _data(evaluation: Evaluation) -> str:
         if source:
             entries.append((what, f"{source[0]}, SHA-256 {source[1]}"))
     if evaluation.contamination:
-        entries.append(("Training images", evaluation.contamination.source))
+        hashed = evaluation.contamination.training_sha256
+        entries.append(
+            ("Training images", evaluation.contamination.source + (f", SHA-256 {hashed}" if hashed else ""))
+        )
     return (
         "".join(paragraph(line) for line in data_lines(evaluation))
         + definitions(entries)
@@ -350,7 +356,8 @@ def _localisation(result: Localisation) -> str:
 def _films(report: Report, drawn: dict[str, Figure]) -> str:
     captions = "; ".join(film.caption for film in report.films)
     return figure(
-        save(drawn["films"], "png"),
+        # Fine enough to read the words in each picture after zooming in.
+        save(drawn["films"], "png", dots_per_inch=250),
         "png",
         f"Films beside their class activation maps: {captions}.",
         "Class activation maps, upscaled to the film (section 6, Figure 2).",
