@@ -17,6 +17,7 @@ _COMMANDS = {
     "readers": "Compare a model with radiologists, as in Table 1.",
     "serve": "Serve the web page and the REST API.",
     "report": "Gather an evaluation into one HTML page.",
+    "split": "Divide a data set by patient into lists with hashes.",
     "train": "Train a CheXNet and export it as one file.",
 }
 """Each command is ``chexnet.cli.<name>.command``, imported when it runs, to keep the cold start short."""

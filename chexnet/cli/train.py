@@ -25,14 +25,19 @@ except ModuleNotFoundError as error:
     is_flag=True,
     help="Of a ChestX-ray14 folder, use the images that are there. Without it, missing images are an error.",
 )
+@click.option(
+    "--split",
+    type=click.Path(exists=True, path_type=Path),
+    help="A file of chexnet split: which images to train on, to validate and to test by.",
+)
 @options_from(TrainConfig)
 @options_from(Hardware)
-def command(data: Path, folder: Path, only_present: bool, **options: Any) -> None:
+def command(data: Path, folder: Path, only_present: bool, split: Path | None, **options: Any) -> None:
     """Train a CheXNet on DATA and leave the model and its record in FOLDER.
 
     DATA is a ChestX-ray14 folder as NIH ships it, or a CSV with the columns image, patient, one column a
     pathology (0, 1, blank for unknown) and, if you have a split of your own, split (train, validation, test).
-    Without one, patients are drawn into 70 / 10 / 20.
+    Without one, and without --split, patients are drawn into 70 / 10 / 20.
 
     The defaults are the paper's (sections 2.2, 3.1 and 5). An interrupted run goes on where it was when
     the same command is given again.
@@ -41,11 +46,17 @@ def command(data: Path, folder: Path, only_present: bool, **options: Any) -> Non
     Examples:
       chexnet train ChestX-ray14 runs/chexnet
       chexnet train ChestX-ray14 runs/pneumonia --task pneumonia
+      chexnet train ChestX-ray14 runs/official --split official.csv
       chexnet train films.csv runs/mine --weights none --precision 16-mixed
     """
     try:
         trained = train(
-            data, folder, build(TrainConfig, options), build(Hardware, options), only_present=only_present
+            data,
+            folder,
+            build(TrainConfig, options),
+            build(Hardware, options),
+            only_present=only_present,
+            split=split,
         )
     except (ValueError, OSError, FloatingPointError, UnreadableImage) as error:
         raise click.ClickException(str(error)) from error

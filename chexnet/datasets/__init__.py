@@ -8,11 +8,23 @@ from chexnet.datasets.contamination import (
     find_contamination,
     read_training_list,
 )
+from chexnet.datasets.drawing import DrawnSplits, SplitConfig, draw_splits
 from chexnet.datasets.image_lists import hash_image_ids, read_image_list
+from chexnet.datasets.known_images import read_known_images
 from chexnet.datasets.labels import Labels, read_labels
 from chexnet.datasets.manifest import Manifest, known_labels, read_manifest
+from chexnet.datasets.pneumonia_split import split_pneumonia
 from chexnet.datasets.selection import Selection
-from chexnet.datasets.splits import Split, refuse_patient_overlap, split_of, split_patients
+from chexnet.datasets.split_files import SplitLists, WrittenSplit, apply_split, read_split, write_split
+from chexnet.datasets.splits import (
+    Split,
+    label_strata,
+    refuse_patient_overlap,
+    split_by_lists,
+    split_folds,
+    split_of,
+    split_patients,
+)
 from chexnet.datasets.tables import BadTable, ColumnNames
 
 __all__ = [
@@ -21,20 +33,33 @@ __all__ = [
     "ChestXray14",
     "ColumnNames",
     "Contamination",
+    "DrawnSplits",
     "Labels",
     "Manifest",
     "Selection",
     "Split",
+    "SplitConfig",
+    "SplitLists",
     "TrainingImages",
+    "WrittenSplit",
+    "apply_split",
+    "draw_splits",
     "find_contamination",
     "hash_image_ids",
     "known_labels",
+    "label_strata",
     "read_boxes",
     "read_image_list",
+    "read_known_images",
     "read_labels",
     "read_manifest",
+    "read_split",
     "read_training_list",
     "refuse_patient_overlap",
+    "split_by_lists",
+    "split_folds",
     "split_of",
     "split_patients",
+    "split_pneumonia",
+    "write_split",
 ]

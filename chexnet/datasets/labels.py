@@ -112,11 +112,22 @@ def labels_of(table: Table, findings: Sequence[str], names: ColumnNames) -> Labe
     images = table.images(names.image)
     refuse_repeated_images(images, table.path)
     found, values = _values(table, findings, names, images)
+    return with_demography(table, images, found, values, _patients(table, images))
+
+
+def with_demography(
+    table: Table,
+    images: Sequence[str],
+    findings: Sequence[str],
+    values: Float[np.ndarray, "images findings"],
+    patients: Sequence[str] | None,
+) -> Labels:
+    """Labels together with what else the table says of its images."""
     return Labels(
         images=images,
-        findings=found,
+        findings=findings,
         values=values,
-        patients=_patients(table, images),
+        patients=patients,
         sex=table.known_column(SEX_COLUMNS),
         age=_ages(table),
         view=table.known_column(VIEW_COLUMNS),

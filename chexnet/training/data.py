@@ -6,7 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from chexnet.datasets import ChestXray14, Manifest, Split, hash_image_ids, read_manifest, split_of
+from chexnet.datasets import (
+    ChestXray14,
+    Manifest,
+    Split,
+    SplitLists,
+    apply_split,
+    hash_image_ids,
+    read_manifest,
+    read_split,
+    split_of,
+)
 from chexnet.datasets.manifest import SPLITS
 from chexnet.training.config import TrainConfig
 
@@ -18,15 +28,18 @@ class TrainingData:
     Attributes:
         manifest: all images, with the label columns of the task.
         split: rows for training, validation and test.
+        lists: the file of the split, where one was given.
     """
 
     manifest: Manifest
     split: Split
+    lists: SplitLists | None = None
 
     def provenance(self) -> dict[str, Any]:
         """What the model file says of the data."""
         parts = {name: self.part(name) for name in SPLITS}
-        return {
+        given = self.lists and {"split": {"name": self.lists.name, "sha256": self.lists.sha256()}}
+        return (given or {}) | {
             "data": self.manifest.name,
             "images": {name: len(part) for name, part in parts.items()},
             "patients": {name: len(set(part.patients)) for name, part in parts.items()},
@@ -38,25 +51,38 @@ class TrainingData:
         return self.manifest.select(getattr(self.split, name))
 
 
-def read_training_data(data: Path, config: TrainConfig, *, only_present: bool = False) -> TrainingData:
+def read_training_data(
+    data: Path, config: TrainConfig, *, only_present: bool = False, split: Path | None = None
+) -> TrainingData:
     """Images and labels from a CSV manifest or a ChestX-ray14 folder, with no patient on two sides.
 
     That the files are there is checked; that they can be read shows when they are, since reading a
     hundred thousand images takes as long as an epoch.
 
+    Args:
+        split: a file of `chexnet split`; images that it does not name are left out. Without it, the
+            manifest's own split, or 70 / 10 / 20 by patient.
+
     Raises:
         ValueError: the table is damaged, lacks a label column of the task, names a file that is not
             there, has a split that shares a patient, or no label to learn from or to validate by.
     """
-    is_folder = data.is_dir()
-    manifest = ChestXray14(data).manifest(only_present=only_present) if is_folder else read_manifest(data)
+    lists = None if split is None else read_split(split)
+    # With a split, only its images have to be there.
+    manifest = (
+        ChestXray14(data).manifest(only_present=only_present or lists is not None)
+        if data.is_dir()
+        else read_manifest(data)
+    )
+    if lists is not None:
+        manifest = apply_split(manifest, lists, only_present=only_present)
     missing = [image for image in manifest.images if not image.is_file()]
     if missing:
         raise ValueError(
             f"{data}: {len(missing):,} of {len(manifest):,} images are missing, the first {missing[0]}"
         )
     manifest = manifest.with_findings(config.findings)
-    training_data = TrainingData(manifest, split_of(manifest, seed=config.seed))
+    training_data = TrainingData(manifest, split_of(manifest, seed=config.seed), lists)
     for name in ("train", "validation"):
         if np.isnan(training_data.part(name).labels).all():
             raise ValueError(f"{data}: no image of {name} has a known label of {', '.join(config.findings)}")

@@ -40,12 +40,16 @@ def train(
     hardware: Hardware = Hardware(),
     *,
     only_present: bool = False,
+    split: Path | None = None,
 ) -> TrainedModel:
     """Train as in sections 2.2 and 5 and export the model of lowest validation loss.
 
     A run that was interrupted goes on at the epoch it had reached, when called with the same
     arguments. `folder` receives `recipe.json`, `metrics.csv`, `losses.png`, `last.ckpt`, `best.ckpt`,
     the names of the training images, predictions for validation and test images, and `<name>.onnx`.
+
+    Args:
+        split: a file of `chexnet split`; without it, the table's own split, or 70 / 10 / 20 by patient.
 
     With workers or several processes, a script must call this under ``if __name__ == "__main__":``.
 
@@ -57,7 +61,7 @@ def train(
         FloatingPointError: the validation loss is no number any more.
         KeyboardInterrupt: the run was interrupted; nothing is exported.
     """
-    training_data = read_training_data(data, config, only_present=only_present)
+    training_data = read_training_data(data, config, only_present=only_present, split=split)
     initial = initial_weights(config.weights, config.network)
     provenance = training_data.provenance() | {
         "recipe": config.to_dict() | {"weights": initial.description["source"]},
