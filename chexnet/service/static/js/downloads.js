@@ -29,7 +29,8 @@ export function saveJson(prediction) {
 /** One row a film, with the columns of `chexnet predict --output`. */
 export function csvOf(predictions, card) {
   const names = card.findings.map((entry) => entry.finding);
-  const header = ["image", "status", "reason", ...names, ...names.map((name) => `score_${name}`), "model", "model_sha256"];
+  const each = (kind) => names.map((name) => `${kind}_${name}`);
+  const header = ["image", "status", "reason", ...names, ...each("score"), ...each("present"), "policy", "model", "model_sha256"];
   const rows = predictions.map((prediction) => {
     const findings = new Map(prediction.findings.map((finding) => [finding.finding, finding]));
     return [
@@ -38,6 +39,8 @@ export function csvOf(predictions, card) {
       text(prediction.reason ?? ""),
       ...names.map((name) => findings.get(name)?.probability ?? ""),
       ...names.map((name) => findings.get(name)?.score ?? ""),
+      ...names.map((name) => verdict(findings.get(name)?.present)),
+      prediction.findings.find((finding) => finding.policy)?.policy ?? "",
       `${card.name} ${card.version}`,
       card.sha256,
     ];
@@ -47,6 +50,11 @@ export function csvOf(predictions, card) {
 
 export function saveCsv(predictions, card) {
   save(new Blob([csvOf(predictions, card)], { type: "text/csv" }), "chexnet.csv");
+}
+
+/** 1 or 0 at the operating point, blank without one. */
+function verdict(present) {
+  return typeof present === "boolean" ? Number(present) : "";
 }
 
 /** A spreadsheet would run a name that begins like a formula. */
