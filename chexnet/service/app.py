@@ -59,7 +59,8 @@ def create_app(classifier: Classifier, config: ServiceConfig = _DEFAULTS) -> ASG
         sweeping.cancel()
         predictions.close()
 
-    # No interactive documentation: it would load scripts from elsewhere.
+    # No interactive documentation: it would load scripts from elsewhere. No tracing, whatever the
+    # environment says: FastAPI's would send paths, and the id in a path is the right to see its result.
     app = FastAPI(
         title="chexnet",
         version=__version__,
@@ -67,6 +68,7 @@ def create_app(classifier: Classifier, config: ServiceConfig = _DEFAULTS) -> ASG
         description=NOTICE,
         docs_url=None,
         redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         lifespan=lifespan,
     )
     app.state.keys = Keys(config.api_keys)
@@ -77,7 +79,7 @@ def create_app(classifier: Classifier, config: ServiceConfig = _DEFAULTS) -> ASG
     protected.include_router(predictions_router(predictions, limits.films_per_request))
     protected.include_router(_about(classifier, metrics))
     app.include_router(protected)
-    _add_health(app)
+    _add_health(app, keeps_films=config.keep is not None)
     answer_with_problems(app)
     _complete_openapi(app)
     _add_page(app)
@@ -109,11 +111,11 @@ def _about(classifier: Classifier, metrics: Metrics) -> APIRouter:
     return router
 
 
-def _add_health(app: FastAPI) -> None:
+def _add_health(app: FastAPI, *, keeps_films: bool) -> None:
     @app.get("/healthz", tags=["operation"], summary="Whether the service is there")
     async def healthz() -> HealthSchema:
         """Answers as soon as the model is loaded and warm."""
-        return HealthSchema(status="ok", software=f"chexnet {__version__}")
+        return HealthSchema(status="ok", software=f"chexnet {__version__}", keeps_films=keeps_films)
 
 
 def _add_page(app: FastAPI) -> None:

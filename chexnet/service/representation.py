@@ -180,6 +180,7 @@ class HealthSchema(_Schema):
 
     status: Literal["ok"]
     software: str
+    keeps_films: bool = Field(description="Whether films and results are written to the server's disk.")
 
 
 def prediction_json(outcome: Result | Unread, *, identifiers: bool) -> dict[str, Any]:

@@ -6,6 +6,8 @@ import io
 import json
 import os
 import shutil
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ import numpy as np
 import pydicom
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, Route, expect, sync_playwright
 from real_server import ABSENT, PRESENT, UNTESTED, UNVALIDATED, Gated, Serving
 
 from chexnet.classifier import Classifier, load
@@ -372,6 +374,7 @@ def test_bars_mark_the_operating_point_and_unvalidated_findings_are_grey_with_th
     page = at_film.page
     present = page.locator(f"[data-finding={PRESENT}]")
     expect(present).to_contain_text("present")
+    expect(present).to_contain_text("AUROC 0.80 (0.70–0.90)")
     assert present.locator(".operating-point").count() == 1
     expect(page.locator(f"[data-finding={ABSENT}]")).to_contain_text("below")
     doubtful = page.locator(f"[data-finding={UNVALIDATED}]")
@@ -381,6 +384,30 @@ def test_bars_mark_the_operating_point_and_unvalidated_findings_are_grey_with_th
     colour = "getComputedStyle(document.querySelector('[data-finding={}] .finding-name')).color"
     assert at_film.js(colour.format(UNVALIDATED)) != at_film.js(colour.format(ABSENT))
     expect(page.locator(".verdict-box")).to_contain_text("2 of 14 findings are not validated")
+
+
+def test_a_row_says_how_far_to_trust_it_and_tells_equal_percents_apart(opening: Opening) -> None:
+    page = opening()
+    page.js(
+        """import("/static/js/findings.js").then(({ FindingList }) => {
+        const area = { value: 0.731, low: 0.599, high: 0.831 };
+        const card = { findings: ["a", "b"].map((name) => ({ finding: name, display: name, auroc: area })) };
+        const film = (a, b) => ({ findings: [["a", a], ["b", b]].map(([finding, probability]) => (
+            { finding, probability, score: 0, threshold: 0.071, present: probability > 0.071,
+              validated: true })) });
+        const [first, second] = [film(0.068, 0.001), film(0.001, 0.9)];
+        const list = new FindingList(document.createElement("div"));
+        const shown = [];
+        for (const each of [first, second, first]) (list.show(each, card), shown.push(list.chosen));
+        window.text = list.rows.get("a").textContent;
+        list.pick("b");
+        list.show(first, card);
+        window.shown = [...shown, list.chosen];
+        })"""
+    )
+    assert page.js("window.text") == "a6.8 %below 7.1 % · AUROC 0.73 (0.60–0.83)"
+    # Each film begins with its weightiest finding, until a person has chosen one.
+    assert page.js("window.shown") == ["a", "b", "a", "b"]
 
 
 def test_a_refused_film_is_shown_as_refused_with_the_reason_and_no_number(
@@ -403,6 +430,8 @@ def test_a_damaged_file_is_shown_as_unreadable_with_the_reason(opening: Opening,
     page.choose({"name": "half.png", "mimeType": "image/png", "buffer": png[:9000]})
     page.films("error", 1)
     expect(page.page.locator(".verdict-box.error")).to_contain_text("truncated PNG")
+    expect(page.page.locator("#empty")).to_contain_text("half.png cannot be read")
+    expect(page.page.locator("#empty")).to_contain_text("truncated PNG")
     assert page.page.locator(".finding").count() == 0
     page.photograph("damaged")
 
@@ -441,6 +470,42 @@ def test_after_a_lost_connection_the_films_that_wait_go_on(opening: Opening, png
     expect(page.page.locator("#offline")).to_be_hidden()
 
 
+def test_findings_never_stand_beside_the_picture_of_another_film(
+    opening: Opening, example_film: Path, example_dicom: Path
+) -> None:
+    page = opening()
+    page.choose(example_film)
+    page.films("ok", 1)
+    page.settled()
+    held: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        if held:
+            route.continue_()
+        held.append(route)
+
+    page.page.route("**/film.raw*", hold_the_first)
+    page.choose(example_dicom)
+    page.films("ok", 2)
+    page.page.locator(".film-button").nth(1).click()
+    name = page.page.locator(".caption .name")
+    expect(name).to_have_text(f"{example_dicom.name}: loading")
+    frames = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
+    page.js(frames)
+    alpha = """(() => { const canvas = document.querySelector(".drawn");
+        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        return data.some((value) => value > 0); })()"""
+    assert page.js(alpha) is False, "the first film is still seen"
+    expect(page.page.locator("#legend")).not_to_have_class("on")
+    held[0].abort()
+    # It says so, asks until the server answers, and then shows what was asked for.
+    expect(name).to_have_text(example_dicom.name, timeout=PATIENCE_MS)
+    page.settled()
+    assert page.js(alpha) is True
+    assert len(held) == 2
+    expect(page.page.locator("#offline")).to_be_hidden()
+
+
 def test_a_prior_stands_beside_the_film_and_moves_with_it(
     opening: Opening, example_film: Path, example_dicom: Path
 ) -> None:
@@ -457,6 +522,8 @@ def test_a_prior_stands_beside_the_film_and_moves_with_it(
     page.settled()
     assert np.abs(page.drawn(0) - left).mean() > 1
     assert np.abs(page.drawn(1) - right).mean() > 1
+    for name in page.page.locator(".caption .name").all():
+        assert name.bounding_box()["width"] >= 128, "which film it is must be seen also under the pointer"
     corners = page.page.locator(".caption .state")
     assert corners.nth(0).text_content() == corners.nth(1).text_content()
     page.photograph("prior")
@@ -492,7 +559,11 @@ def test_downloads_are_what_the_server_said(
     prediction = varied_classifier.predict(png)
     with TableWriter(tmp_path / "table.csv", varied_classifier.findings, prediction.model) as table:
         table.add(prediction)
-    assert list(rows[0]) == (tmp_path / "table.csv").read_text().splitlines()[0].split(",")
+    (row,) = csv.DictReader((tmp_path / "table.csv").open())
+    assert list(rows[0]) == list(row)
+    exact = {name for name in row if name.startswith(("present_", "policy", "model", "status"))}
+    assert len(exact) == 14 + 4
+    assert {name: rows[0][name] for name in exact} == {name: row[name] for name in exact}
 
 
 def test_the_card_tells_what_was_measured(at_film: Seen, service: httpx.Client) -> None:
@@ -654,6 +725,56 @@ def test_reloading_keeps_the_films_and_forgetting_removes_them_everywhere(
     expect(at_film.page.locator("#empty")).to_be_visible()
     expect(at_film.page.locator("#spoken")).to_contain_text("forgotten")
     assert service.get(f"/v1/predictions/{id_}").status_code == 404
+
+
+def test_a_film_that_is_forgotten_while_it_is_read_is_forgotten_by_the_server_as_well(
+    opening: Opening, serving: Serving, varied_model: Path, png: bytes
+) -> None:
+    held = threading.Event()
+
+    class Stuck(Classifier):
+        def predict_inputs(self, inputs, radiographs):
+            held.wait(60)
+            return super().predict_inputs(inputs, radiographs)
+
+    with serving(Stuck(varied_model)) as client:
+        page = opening(str(client.base_url))
+        page.choose({"name": "film.png", "mimeType": "image/png", "buffer": png})
+        page.films("reading", 1)
+        page.page.get_by_role("button", name="Forget all").click()
+        held.set()
+        deadline = time.monotonic() + 60
+        while 'method="DELETE",route="/v1/predictions/{id}",status="204"' not in client.get("/metrics").text:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert "chexnet_results 0\n" in client.get("/metrics").text
+        expect(page.page.locator(".film")).to_have_count(0)
+
+
+def test_films_that_the_server_could_not_be_told_to_forget_are_not_called_forgotten(at_film: Seen) -> None:
+    at_film.page.context.set_offline(True)
+    at_film.page.get_by_role("button", name="Forget all").click()
+    expect(at_film.page.locator("#offline")).to_contain_text("Connection lost")
+    expect(at_film.page.locator("#spoken")).not_to_contain_text("forgotten")
+    at_film.page.context.set_offline(False)
+
+
+def test_the_page_says_what_becomes_of_a_film(
+    opening: Opening, serving: Serving, classifier: Classifier, tmp_path: Path
+) -> None:
+    expect(opening().page.locator("#empty")).to_contain_text("kept in its memory only, and forgotten")
+    with serving(classifier, ServiceConfig(keep=tmp_path)) as client:
+        empty = opening(str(client.base_url)).page.locator("#empty")
+        expect(empty).to_contain_text("kept there with its result")
+        expect(empty).not_to_contain_text("forgotten")
+
+
+def test_the_tools_fit_in_one_line_on_a_wide_screen(opening: Opening, png: bytes) -> None:
+    page = opening(viewport={"width": 1440, "height": 900})
+    page.choose(*({"name": f"{'long' * 9}{n}.png", "mimeType": "image/png", "buffer": png} for n in range(2)))
+    page.films("ok", 2)
+    tops = [page.page.locator(name).bounding_box()["y"] for name in ("#tools [data-tool=window]", "#prior")]
+    assert max(tops) - min(tops) < 8
 
 
 def test_no_identity_is_on_the_page_unless_asked_for(opening: Opening, dicom: bytes) -> None:

@@ -1,6 +1,7 @@
 """Keys, host names, other sites, and the headers of every answer."""
 
 import hmac
+import socket
 
 import httpx
 import pytest
@@ -131,3 +132,17 @@ def test_named_sites_may_call_and_no_others(classifier: Classifier, serving: Ser
 def test_the_service_is_never_opened_to_all_sites() -> None:
     with pytest.raises(ValueError, match="every web site"):
         ServiceConfig(origins=("*",))
+
+
+def test_nothing_is_traced_whatever_the_environment_says(
+    classifier: Classifier, serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FastAPI sends paths to a collector when it is told to; the id in a path opens the result."""
+    with socket.create_server(("127.0.0.1", 0)) as collector:
+        monkeypatch.setenv("FASTAPI_OTEL_AUTO_CONFIGURE", "true")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{collector.getsockname()[1]}")
+        with serving(classifier) as client:
+            assert client.get("/healthz").status_code == 200
+        collector.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            collector.accept()

@@ -23,8 +23,9 @@ export function say(text) {
   spoken.textContent = text;
 }
 
-export function percent(probability) {
+export function percent(probability, digits = 0) {
   const value = probability * 100;
+  if (digits) return `${value.toFixed(digits)} %`;
   if (value > 0 && value < 1) return "< 1 %";
   return `${value > 99 && value < 100 ? 99 : Math.round(value)} %`;
 }

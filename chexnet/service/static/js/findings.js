@@ -13,6 +13,7 @@ export class FindingList extends EventTarget {
     super();
     this.holder = holder;
     this.chosen = null;
+    this.picked = false;
     this.rows = new Map();
   }
 
@@ -29,7 +30,14 @@ export class FindingList extends EventTarget {
     list.addEventListener("keydown", (event) => this.#key(event));
     this.holder.replaceChildren(list);
     const first = validated[0] ?? others[0];
-    this.choose(this.rows.has(this.chosen) ? this.chosen : first?.finding);
+    // What a person chose stays chosen from film to film; otherwise each film begins with its weightiest.
+    this.choose(this.picked && this.rows.has(this.chosen) ? this.chosen : first?.finding);
+  }
+
+  /** As a person does. */
+  pick(name, options) {
+    this.picked = true;
+    this.choose(name, options);
   }
 
   clear() {
@@ -53,7 +61,7 @@ export class FindingList extends EventTarget {
     const names = [...this.rows.keys()];
     if (!names.length) return;
     const place = Math.min(names.length - 1, Math.max(0, names.indexOf(this.chosen) + by));
-    this.choose(names[place], options);
+    this.pick(names[place], options);
     this.rows.get(names[place]).scrollIntoView({ block: "nearest" });
   }
 
@@ -87,11 +95,11 @@ export class FindingList extends EventTarget {
     });
     row.append(
       make("span", { class: "finding-name" }, name),
-      make("span", { class: "finding-value" }, percent(finding.probability)),
+      make("span", { class: "finding-value" }, percent(finding.probability, digits(finding))),
       bar(finding, prior),
       make("span", { class: "finding-note" }, note(finding, entry, prior)),
     );
-    row.addEventListener("click", () => this.choose(finding.finding, { focus: true }));
+    row.addEventListener("click", () => this.pick(finding.finding, { focus: true }));
     row.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && this.#point(finding.finding));
     row.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && this.#point(null));
     return row;
@@ -139,19 +147,31 @@ function bar(finding, prior) {
   return track;
 }
 
+/** Decimals that tell a probability from its operating point. */
+function digits({ probability, threshold }) {
+  return threshold !== null && percent(probability) === percent(threshold) ? 1 : 0;
+}
+
+/** How well the model told such films apart in its test. */
+function trust(entry) {
+  const area = entry?.auroc;
+  return area ? `AUROC ${area.value.toFixed(2)} (${area.low.toFixed(2)}–${area.high.toFixed(2)})` : null;
+}
+
 function note(finding, entry, prior) {
   const parts = [];
-  if (finding.present) parts.push(`present: at or above ${percent(finding.threshold)}`);
-  else if (finding.threshold !== null) parts.push(`below ${percent(finding.threshold)}`);
+  const point = finding.threshold === null ? null : percent(finding.threshold, digits(finding));
+  if (point) parts.push(finding.present ? `present: at or above ${point}` : `below ${point}`, trust(entry));
   else parts.push(entry?.reason?.replace(/^Not validated: /, "") ?? "no operating point");
   if (prior) parts.push(`prior ${percent(prior.probability)}`);
-  return parts.join(" · ");
+  return parts.filter(Boolean).join(" · ");
 }
 
 function spokenRow(name, finding, entry, prior) {
-  const parts = [name, `probability ${percent(finding.probability)}`];
-  if (finding.threshold !== null) parts.push(`operating point ${percent(finding.threshold)}`);
+  const parts = [name, `probability ${percent(finding.probability, digits(finding))}`];
+  if (finding.threshold !== null) parts.push(`operating point ${percent(finding.threshold, digits(finding))}`);
   parts.push(finding.present ? "present" : finding.threshold !== null ? "not present" : (entry?.reason ?? "not validated"));
+  if (finding.validated && trust(entry)) parts.push(trust(entry));
   if (prior) parts.push(`prior ${percent(prior.probability)}`);
   return parts.join(", ");
 }

@@ -1,6 +1,6 @@
 // The page: what is chosen, and who is told of it. It draws what the server's JSON says, and nothing else.
 
-import { askFilm, askJson, rememberKey } from "./api.js";
+import { ConnectionLost, askFilm, askJson, rememberKey } from "./api.js";
 import { drawCard } from "./card.js";
 import { byId, make, say } from "./dom.js";
 import { saveCsv, saveJson, savePicture } from "./downloads.js";
@@ -16,6 +16,7 @@ const LONGEST_SIDE = matchMedia("(max-width: 800px)").matches ? 1536 : 3072;
 const KEPT_FILMS = 6;
 
 let card = null;
+let keepsFilms = false;
 const worklist = new Worklist(displayName);
 const findings = new FindingList(byId("finding-list"));
 const shown = new Map();
@@ -50,7 +51,10 @@ document.addEventListener("drop", (event) => {
   takeFiles(event.dataTransfer.files);
 });
 
-byId("forget").addEventListener("click", () => worklist.forget());
+byId("forget").addEventListener("click", () => {
+  shown.clear();
+  worklist.forget().then(() => say(`All films are forgotten${keepsFilms ? ", but for what the server keeps" : ""}.`), report);
+});
 
 // --- One film on the screen -----------------------------------------------------------------------------
 
@@ -76,10 +80,12 @@ async function showFilm(film) {
   if (!film?.prediction?.links) {
     main?.close();
     main = null;
-    byId("empty").hidden = false;
+    drawEmpty(film);
     return;
   }
   const { prediction } = film;
+  // Findings of one film must never stand beside the picture of another.
+  main?.blank(`${film.name}: loading`);
   try {
     const content = await contentOf(prediction);
     if (worklist.current !== film) return;
@@ -88,9 +94,24 @@ async function showFilm(film) {
     fill(main, film, content);
     drawMaps();
   } catch (error) {
+    if (worklist.current === film) main?.blank(`${film.name}: ${error.message}`);
     report(error);
   }
 }
+
+/** What to say where there is no film to be seen. */
+function drawEmpty(film) {
+  const [title, text] = {
+    undefined: ["Drop a frontal chest film here", `PNG, JPEG or DICOM. It is read on this server, ${fate()}.`],
+    error: [`${film?.name} cannot be read`, film?.reason],
+    refused: [`${film?.name} is refused`, film?.reason],
+  }[film?.phase] ?? [`${film.name} is not read yet`, ""];
+  byId("empty-title").textContent = title;
+  byId("empty-text").textContent = text;
+  byId("empty").hidden = false;
+}
+
+const fate = () => (keepsFilms ? "and kept there with its result" : "kept in its memory only, and forgotten");
 
 function openViewer(what) {
   const viewer = new Viewer(byId("panes"), what);
@@ -305,6 +326,7 @@ async function showPrior() {
     byId("link-views").hidden = false;
     second ??= openViewer("prior film");
     fill(second, film, content);
+    second.setWindow({ inverted: main.window.inverted });
     drawResult(worklist.current);
     drawMaps();
     say(`Prior ${film.name} beside it.`);
@@ -358,15 +380,21 @@ function report(error) {
     askForKey(() => showFilm(worklist.current));
     return;
   }
+  if (error instanceof ConnectionLost) {
+    worklist.waitForServer();
+    return;
+  }
   byId("offline").textContent = error.message;
   byId("offline").hidden = false;
-  setTimeout(() => (byId("offline").hidden = true), 8000);
+  setTimeout(() => (byId("offline").hidden ||= byId("offline").textContent === error.message), 8000);
 }
 
 worklist.addEventListener("connection", (event) => {
   byId("offline").textContent = "Connection lost. Films that were not sent yet wait here and go on by themselves.";
   byId("offline").hidden = event.detail;
-  if (event.detail) say("The connection is back.");
+  if (!event.detail) return;
+  say("The connection is back.");
+  if (main && !main.film) showFilm(worklist.current);
 });
 worklist.addEventListener("chosen", (event) => showFilm(event.detail));
 worklist.addEventListener("read", (event) => {
@@ -411,6 +439,7 @@ async function start() {
 /** The card must be there before any result can be drawn. */
 async function learn() {
   try {
+    keepsFilms = (await askJson("/healthz")).keeps_films;
     card = await askJson("/v1/model");
   } catch (error) {
     if (error.status === 401) {
@@ -422,6 +451,7 @@ async function learn() {
     return learn();
   }
   drawCard(card);
+  drawEmpty();
   const mapped = card.maps !== "none";
   const lacking = mapped ? "" : ", this model has no activation maps";
   byId("map-toggle").disabled = !mapped;

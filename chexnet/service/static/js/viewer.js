@@ -110,6 +110,18 @@ export class Viewer extends EventTarget {
     this.dispatchEvent(new Event("windowed"));
   }
 
+  /** No film, but words: what was seen is another one's, or there is nothing to be seen. */
+  blank(words) {
+    this.film = this.facts = this.layer = this.maps = null;
+    this.ruler = [];
+    this.crosshair = null;
+    delete this.pane.dataset.drawn;
+    for (const part of Object.values(this.captions)) part.textContent = "";
+    this.captions.name.textContent = words;
+    this.pane.setAttribute("aria-label", words);
+    this.redraw();
+  }
+
   /** Show evidence over the film, or null for the bare film; `fullScale` is what full colour means. */
   overlay(layer, fullScale) {
     this.layer = layer;

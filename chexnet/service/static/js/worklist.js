@@ -67,7 +67,10 @@ export class Worklist extends EventTarget {
     if (place >= 0 && place < this.films.length) this.choose(this.films[place]);
   }
 
-  /** Remove all films, here and on the server. */
+  /**
+   * Remove all films, here and on the server.
+   * Throws where the server could not be told; it forgets them by itself in time.
+   */
   async forget() {
     const ids = this.films.map((film) => film.prediction?.id).filter(Boolean);
     this.films = [];
@@ -75,8 +78,15 @@ export class Worklist extends EventTarget {
     this.list.replaceChildren();
     this.#remember();
     this.dispatchEvent(new CustomEvent("chosen", { detail: null }));
-    for (const id of ids) await ask(`/v1/predictions/${id}`, { method: "DELETE" }).catch(() => {});
-    say("All films are forgotten.");
+    for (const id of ids) await this.#forgetOnServer(id);
+  }
+
+  async #forgetOnServer(id) {
+    try {
+      await ask(`/v1/predictions/${encodeURIComponent(id)}`, { method: "DELETE" });
+    } catch (error) {
+      if (error.status !== 404) throw error;
+    }
   }
 
   /** A small picture of a film that was read. */
@@ -121,7 +131,7 @@ export class Worklist extends EventTarget {
   async #failed(film, error) {
     if (error instanceof ConnectionLost) {
       this.#move(film, "lost");
-      this.#waitForServer();
+      this.waitForServer();
     } else if (error.status === 503 || error.status === 429) {
       this.#move(film, "busy");
       await new Promise((resolve) => setTimeout(resolve, 1000 * (error.retryAfterS ?? 2)));
@@ -138,7 +148,11 @@ export class Worklist extends EventTarget {
   }
 
   #finish(film, prediction) {
-    if (!this.films.includes(film)) return;
+    if (!this.films.includes(film)) {
+      // Forgotten here while the server still read it.
+      if (prediction.id) this.#forgetOnServer(prediction.id).catch(() => {});
+      return;
+    }
     film.prediction = prediction;
     film.reason = prediction.reason ?? "";
     // The server has it now; the browser need not hold it twice.
@@ -155,7 +169,7 @@ export class Worklist extends EventTarget {
   }
 
   /** Ask until the server is back, then send what is left. */
-  async #waitForServer() {
+  async waitForServer() {
     if (this.away) return;
     this.away = true;
     this.dispatchEvent(new CustomEvent("connection", { detail: false }));
