@@ -470,6 +470,16 @@ def test_after_a_lost_connection_the_films_that_wait_go_on(opening: Opening, png
     expect(page.page.locator("#offline")).to_be_hidden()
 
 
+def test_a_proxy_that_does_not_reach_the_service_is_a_lost_connection(opening: Opening, png: bytes) -> None:
+    page = opening()
+    page.page.route(
+        "**/v1/predictions", lambda route: route.fulfill(status=502, body="<html>Bad Gateway</html>"), times=1
+    )
+    page.choose({"name": "film.png", "mimeType": "image/png", "buffer": png})
+    page.films("lost", 1)
+    page.films("ok", 1)
+
+
 def test_findings_never_stand_beside_the_picture_of_another_film(
     opening: Opening, example_film: Path, example_dicom: Path
 ) -> None:

@@ -12,12 +12,15 @@ export class ProblemError extends Error {
   }
 }
 
-/** No answer at all. */
+/** No answer at all, or only from a proxy that gets none. */
 export class ConnectionLost extends Error {
   constructor() {
     super("The server cannot be reached.");
   }
 }
+
+/** Bad Gateway, Gateway Timeout: the proxy is there, the service is not. */
+const away = (status) => status === 502 || status === 504;
 
 export function rememberKey(key) {
   sessionStorage.setItem(KEY, key);
@@ -36,6 +39,7 @@ export async function ask(path, options = {}) {
   } catch {
     throw new ConnectionLost();
   }
+  if (away(response.status)) throw new ConnectionLost();
   if (!response.ok) {
     throw new ProblemError(response.status, await problemOf(response), retryAfter(response.headers));
   }
@@ -78,6 +82,8 @@ export function sendFilm(file, progress) {
     request.onload = () => {
       if (request.status === 201) {
         resolve(request.response);
+      } else if (away(request.status)) {
+        reject(new ConnectionLost());
       } else {
         const seconds = Number(request.getResponseHeader("Retry-After"));
         reject(new ProblemError(request.status, request.response || {}, seconds > 0 ? seconds : null));
