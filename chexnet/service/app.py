@@ -136,7 +136,8 @@ class _Static(StaticFiles):
 
 def _show_gauges(metrics: Metrics, predictions: Predictions) -> None:
     metrics.gauge("chexnet_queue_films", "Films waiting or being read.", lambda: predictions.reader.waiting)
-    metrics.gauge("chexnet_bodies_bytes", "Memory of bodies.", lambda: predictions.body_bytes)
+    metrics.gauge("chexnet_bodies_bytes", "Memory of uploads.", lambda: predictions.body_bytes)
+    metrics.gauge("chexnet_downloads_bytes", "Memory of pictures.", lambda: predictions.download_bytes)
     metrics.gauge("chexnet_results", "Results in memory.", lambda: len(predictions.store))
     metrics.gauge("chexnet_results_bytes", "Memory of results.", lambda: predictions.store.nbytes)
 

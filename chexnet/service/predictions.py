@@ -9,7 +9,8 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from chexnet.classifier.prediction import NO_MAPS
-from chexnet.service.config import ServiceConfig
+from chexnet.service.config import MEGA, ServiceConfig
+from chexnet.service.downloads import Download
 from chexnet.service.keeping import Archive
 from chexnet.service.openapi import FILMS, PNG, RAW, answers, film_request
 from chexnet.service.pictures import film_png, film_raw, map_png, overlay_png
@@ -48,7 +49,8 @@ class Predictions:
         self.reader = reader
         self.store = store
         self._config = config
-        self._budget = BodyBudget(config.limits.memory_mb * 2**20)
+        self._budget = BodyBudget(config.limits.memory_mb * MEGA)
+        self._sending = BodyBudget(config.limits.memory_mb * MEGA, "downloads")
         self._archive = None if config.keep is None else Archive(config.keep)
         self._painters = ThreadPoolExecutor(2, "paint")
 
@@ -56,6 +58,11 @@ class Predictions:
     def body_bytes(self) -> int:
         """Memory for bodies that are being received or read."""
         return self._budget.used
+
+    @property
+    def download_bytes(self) -> int:
+        """Memory for pictures that are being sent."""
+        return self._sending.used
 
     async def add(self, request: Request) -> list[dict[str, Any]]:
         """Read the request's films; their results, in order."""
@@ -112,6 +119,12 @@ class Predictions:
         """Draw a picture off the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._painters, paint, *arguments)
 
+    def download(
+        self, content: bytes, media_type: str = "image/png", headers: dict[str, str] | None = None
+    ) -> Response:
+        """An answer of that content."""
+        return Download(content, media_type, self._sending, self._config.limits.timeout_s, headers)
+
     def close(self) -> None:
         """Release the threads."""
         self.reader.close()
@@ -166,46 +179,49 @@ def predictions_router(predictions: Predictions, most_films: int) -> APIRouter:
 
 def _add_pictures(router: APIRouter, predictions: Predictions) -> None:
     @router.get(
-        "/{id}/film.png", responses=answers(PNG, 404, 422), response_class=Response, summary="The film"
+        "/{id}/film.png", responses=answers(PNG, 404, 422, 503), response_class=Response, summary="The film"
     )
     async def film(id: Id, longest_side: LongestSide = None, bits: Literal["8", "16"] = "8") -> Response:
         """Grey, windowed as read: air dark, bone bright."""
         found = predictions.find(id).film
-        return _png(await predictions.painted(film_png, found, longest_side, int(bits)))
+        return predictions.download(await predictions.painted(film_png, found, longest_side, int(bits)))
 
     @router.get(
-        "/{id}/film.raw", responses=answers(RAW, 404, 422), response_class=Response, summary="Grey values"
+        "/{id}/film.raw",
+        responses=answers(RAW, 404, 422, 503),
+        response_class=Response,
+        summary="Grey values",
     )
     async def raw(id: Id, longest_side: LongestSide = None) -> Response:
         """Row by row, one byte a pixel or two (little endian) as the headers say; 0 is black."""
         found = predictions.find(id).film
         content, width, height = await predictions.painted(film_raw, found, longest_side)
         headers = {"Film-Width": str(width), "Film-Height": str(height), "Film-Bits": str(found.bits)}
-        return Response(content, media_type="application/octet-stream", headers=headers)
+        return predictions.download(content, "application/octet-stream", headers)
 
     @router.get(
         "/{id}/maps/{finding}.png",
-        responses=answers(PNG, 404, 422),
+        responses=answers(PNG, 404, 422, 503),
         response_class=Response,
         summary="A map to lay over the film",
     )
     async def map_(id: Id, finding: Finding) -> Response:
         """Evidence for the finding in orange, against it in blue, transparent where there is none."""
-        return _png(await predictions.painted(map_png, predictions.find_mapped(id, finding), finding))
+        return predictions.download(
+            await predictions.painted(map_png, predictions.find_mapped(id, finding), finding)
+        )
 
     @router.get(
         "/{id}/overlays/{finding}.png",
-        responses=answers(PNG, 404, 422),
+        responses=answers(PNG, 404, 422, 503),
         response_class=Response,
         summary="A picture for people",
     )
     async def overlay(id: Id, finding: Finding) -> Response:
         """The film beside its map, with caption, colour bar and notice."""
-        return _png(await predictions.painted(overlay_png, predictions.find_mapped(id, finding), finding))
-
-
-def _png(content: bytes) -> Response:
-    return Response(content, media_type="image/png")
+        return predictions.download(
+            await predictions.painted(overlay_png, predictions.find_mapped(id, finding), finding)
+        )
 
 
 def _nothing_read(results: Sequence[dict[str, Any]], *, several: bool) -> Problem:

@@ -41,11 +41,13 @@ class BodyBudget:
     """Memory for bodies, shared by all requests.
 
     Args:
-        most_bytes: of all bodies that are being received or read.
+        most_bytes: of all bodies together.
+        kind: of bodies, for people.
     """
 
-    def __init__(self, most_bytes: int) -> None:
+    def __init__(self, most_bytes: int, kind: str = "uploads") -> None:
         self._most_bytes = most_bytes
+        self._kind = kind
         self.used = 0
 
     @contextmanager
@@ -64,7 +66,7 @@ class BodyBudget:
             Problem: there is no room for them.
         """
         if self.used + count > self._most_bytes:
-            raise overloaded("Too many uploads at the same time; try again later.", 2.0)
+            raise overloaded(f"Too many {self._kind} at the same time; try again later.", 2.0)
         self.used += count
 
 

@@ -328,3 +328,65 @@ def test_an_unforeseen_failure_is_a_500_that_tells_nothing_of_the_inside(
         assert "secret" not in answer.text
         # The server closes the connection on which it failed.
         assert httpx.get(client.base_url.join("/healthz"), trust_env=False).status_code == 200
+
+
+@pytest.fixture
+def large_film(dicom: bytes) -> bytes:
+    """A film whose raw grey values, 18 MB, no socket takes at once."""
+    dataset = pydicom.dcmread(io.BytesIO(dicom))
+    dataset.PixelData = np.resize(dataset.pixel_array, (3000, 3000)).tobytes()
+    dataset.Rows = dataset.Columns = 3000
+    dataset.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    buffer = io.BytesIO()
+    dataset.save_as(buffer)
+    return buffer.getvalue()
+
+
+def stalled(client: httpx.Client, path: str) -> socket.socket:
+    """A connection that asks for something and then takes nothing of the answer."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.connect((client.base_url.host, client.base_url.port))
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    return connection
+
+
+def wait_for(client: httpx.Client, line: str) -> None:
+    deadline = time.monotonic() + 30
+    while line not in (metrics := client.get("/metrics").text):
+        assert time.monotonic() < deadline, metrics
+        time.sleep(0.05)
+
+
+def test_memory_for_downloads_is_bounded_whatever_clients_do(
+    serving: Serving, classifier: Classifier, large_film: bytes
+) -> None:
+    with serving(classifier, ServiceConfig(limits=Limits(memory_mb=36))) as client:
+        raw = client.post("/v1/predictions", content=large_film, headers=HEADERS).json()["links"]["film_raw"]
+        with stalled(client, raw), stalled(client, raw):
+            wait_for(client, f"chexnet_downloads_bytes {36e6:g}\n")
+            refused = client.get(raw)
+            assert refused.status_code == 503
+            assert refused.headers["content-type"] == "application/problem+json"
+            assert int(refused.headers["retry-after"]) >= 1
+            assert "downloads" in refused.json()["detail"]
+            # Uploads have their own.
+            assert client.post("/v1/predictions", content=large_film, headers=HEADERS).status_code == 201
+        wait_for(client, "chexnet_downloads_bytes 0\n")
+        assert len(client.get(raw).content) == 2 * 3000 * 3000
+
+
+def test_a_client_that_takes_nothing_of_its_answer_is_cut_off(
+    serving: Serving, classifier: Classifier, large_film: bytes
+) -> None:
+    with serving(classifier, ServiceConfig(limits=Limits(timeout_s=3))) as client:
+        # The time limit holds for reading the film as well, which a busy machine may miss.
+        for _ in range(20):
+            answer = client.post("/v1/predictions", content=large_film, headers=HEADERS)
+            if answer.status_code == 201:
+                break
+        raw = answer.json()["links"]["film_raw"]
+        with stalled(client, raw):
+            wait_for(client, f"chexnet_downloads_bytes {18e6:g}\n")
+            wait_for(client, "chexnet_downloads_bytes 0\n")
+        assert client.get("/healthz").status_code == 200
