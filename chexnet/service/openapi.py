@@ -145,6 +145,8 @@ def with_examples(document: dict[str, Any]) -> dict[str, Any]:
     """Put back the nulls, which FastAPI leaves out of examples."""
     responses = document["paths"]["/v1/predictions"]["post"]["responses"]
     responses["201"]["content"] = FILMS[201]["content"]
+    again = document["paths"]["/v1/predictions/{id}"]["get"]["responses"]["200"]
+    again["content"]["application/json"]["example"] = _EXAMPLE
     responses["422"]["content"][MEDIA_TYPE]["example"] = _PROBLEMS[422]
     return document
 

@@ -57,6 +57,8 @@ def test_the_examples_are_valid(document: dict) -> None:
     examples = answer["content"]["application/json"]["examples"]
     PredictionSchema.model_validate(examples["one film"]["value"])
     PredictionSchema.model_validate(examples["a form"]["value"]["predictions"][0])
+    again = document["paths"]["/v1/predictions/{id}"]["get"]["responses"]["200"]
+    assert again["content"]["application/json"]["example"] == examples["one film"]["value"]
 
 
 def test_keys_are_part_of_the_document_where_they_are_needed(
