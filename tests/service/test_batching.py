@@ -111,5 +111,7 @@ def test_the_batcher_works_again_after_a_pause() -> None:
 
 @pytest.fixture(autouse=True)
 def _no_thread_left() -> None:
+    before = set(threading.enumerate())
     yield
-    assert all(not thread.name.startswith("batch") for thread in threading.enumerate() if thread.is_alive())
+    left = [thread for thread in threading.enumerate() if thread not in before]
+    assert not any(thread.name.startswith("batch") and thread.is_alive() for thread in left)
