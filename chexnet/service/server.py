@@ -1,6 +1,7 @@
 """uvicorn as the service runs it."""
 
 import asyncio
+from contextlib import suppress
 
 import h11
 import uvicorn
@@ -12,11 +13,19 @@ from chexnet.service.config import Limits
 HEADER_S = 20
 """Clients that dribble headers would otherwise hold a connection for ever; bodies have their own limit."""
 
+_OTHER_FILES = 128
+
 
 def http_server(
     app: ASGIApp, limits: Limits, *, host: str = "127.0.0.1", port: int = 0, log_requests: bool = False
 ) -> uvicorn.Server:
-    """An HTTP/1.1 server for `app`; `run()` returns after SIGINT or SIGTERM, when all films are read."""
+    """An HTTP/1.1 server for `app`; `run()` returns after SIGINT or SIGTERM, when all films are read.
+
+    Raises this process's limit of open files, as far as the system lets it, to what `limits` allow.
+    """
+    # Idle connections count here as well; the answer is bare, so the application refuses first.
+    most = 2 * limits.connections
+    _allow_open_files(most + _OTHER_FILES)
     return uvicorn.Server(
         uvicorn.Config(
             app,
@@ -25,13 +34,28 @@ def http_server(
             http=_PatientProtocol,
             access_log=log_requests,
             server_header=False,
-            # Idle connections count here as well; the answer is bare, so the application refuses first.
-            limit_concurrency=2 * limits.connections,
+            limit_concurrency=most,
             timeout_keep_alive=15,
             timeout_graceful_shutdown=limits.timeout_s,
             h11_max_incomplete_event_size=16 * 1024,
         )
     )
+
+
+def _allow_open_files(count: int) -> None:
+    """The usual soft limit, 1024, would let that many idle connections lock everybody out."""
+    try:
+        import resource
+    except ModuleNotFoundError:
+        # Windows has no such limit.
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if resource.RLIM_INFINITY not in (soft, hard):
+        count = min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < count:
+        # Some systems refuse more than a limit that they do not tell.
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
 
 
 class _PatientProtocol(H11Protocol):

@@ -1,10 +1,12 @@
 import os
 import re
+import resource
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -56,6 +58,24 @@ def test_serve_reads_a_film_and_stops_cleanly_leaving_nothing_on_disk(
         # uvicorn raises the signal again after a clean stop, so that the caller knows why it ended.
         assert process.wait(60) in (0, -signal.SIGTERM)
         assert "Application shutdown complete" in process.stderr.read()
+
+
+def test_idle_connections_do_not_lock_others_out_under_the_usual_limit_of_open_files() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 2500:
+        pytest.skip(f"this system lets a process open {hard} files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+    try:
+        with running() as (_, address):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (2500, hard))
+            url = httpx.URL(address)
+            with ExitStack() as idle:
+                for _ in range(1200):
+                    idle.enter_context(socket.create_connection((url.host, url.port)))
+                # The idle ones are closed after 20 s.
+                assert httpx.get(f"{address}/healthz", timeout=15, trust_env=False).status_code == 200
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_killed_service_leaves_no_temporary_file(example_film: Path, tmp_path: Path) -> None:
