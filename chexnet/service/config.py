@@ -23,7 +23,7 @@ class Limits:
     megapixels: int = _limit(40, "Largest film, in megapixels.")
     decoding_megapixels: int = _limit(120, "Films decoded at the same time, in megapixels; others wait.")
     films_per_request: int = _limit(20, "Most films in one request.")
-    queue: int = _limit(256, "Films that may wait; more are answered 503 with Retry-After.")
+    queue: int = _limit(256, "Films that may wait, and pictures; more are answered 503 with Retry-After.")
     memory_mb: int = _limit(512, "Memory for uploads, and as much for pictures, in MiB; beyond it, 503.")
     batch: int = _limit(8, "Most films in one forward pass.")
     connections: int = _limit(1024, "Requests at the same time; more are answered 503.")

@@ -14,7 +14,7 @@ from chexnet.service.downloads import Download
 from chexnet.service.keeping import Archive
 from chexnet.service.openapi import FILMS, PNG, RAW, answers, film_request
 from chexnet.service.pictures import film_png, film_raw, map_png, overlay_png
-from chexnet.service.problems import Problem, unknown_prediction
+from chexnet.service.problems import Problem, overloaded, unknown_prediction
 from chexnet.service.reading import FilmReader, Unread
 from chexnet.service.representation import MapsSchema, PredictionSchema, maps_json, prediction_json
 from chexnet.service.store import Result, ResultStore
@@ -53,6 +53,7 @@ class Predictions:
         self._sending = BodyBudget(config.limits.memory_mb * MEGA, "downloads")
         self._archive = None if config.keep is None else Archive(config.keep)
         self._painters = ThreadPoolExecutor(2, "paint")
+        self._painting = 0
 
     @property
     def body_bytes(self) -> int:
@@ -116,8 +117,22 @@ class Predictions:
         return result
 
     async def painted(self, paint: Callable[..., Made], *arguments: Any) -> Made:
-        """Draw a picture off the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._painters, paint, *arguments)
+        """Draw a picture off the event loop.
+
+        Raises:
+            Problem: 503: as many wait as may, or it took too long.
+        """
+        limits = self._config.limits
+        if self._painting >= limits.queue:
+            raise overloaded(f"{self._painting} pictures are waiting; at most {limits.queue} may wait.", 2.0)
+        self._painting += 1
+        try:
+            async with asyncio.timeout(limits.timeout_s):
+                return await asyncio.get_running_loop().run_in_executor(self._painters, paint, *arguments)
+        except TimeoutError:
+            raise overloaded(f"Not drawn within {limits.timeout_s} s; try again later.", 2.0) from None
+        finally:
+            self._painting -= 1
 
     def download(
         self, content: bytes, media_type: str = "image/png", headers: dict[str, str] | None = None

@@ -390,3 +390,23 @@ def test_a_client_that_takes_nothing_of_its_answer_is_cut_off(
             wait_for(client, f"chexnet_downloads_bytes {18e6:g}\n")
             wait_for(client, "chexnet_downloads_bytes 0\n")
         assert client.get("/healthz").status_code == 200
+
+
+def test_pictures_that_nobody_could_draw_in_time_are_refused_at_once(
+    serving: Serving, classifier: Classifier, large_film: bytes
+) -> None:
+    with serving(classifier, ServiceConfig(limits=Limits(queue=2))) as client:
+        result = client.post("/v1/predictions", content=large_film, headers=HEADERS).json()
+        path = result["links"]["overlay"]["Mass"]
+
+        async def ask() -> list[httpx.Response]:
+            async with httpx.AsyncClient(base_url=client.base_url, timeout=120, trust_env=False) as crowd:
+                return await asyncio.gather(*(crowd.get(path) for _ in range(12)))
+
+        answers = asyncio.run(ask())
+        assert {answer.status_code for answer in answers} == {200, 503}
+        for answer in answers:
+            if answer.status_code == 503:
+                assert "at most 2 may wait" in answer.json()["detail"]
+                assert int(answer.headers["retry-after"]) >= 1
+        assert client.get(path).status_code == 200
