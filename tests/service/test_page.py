@@ -458,6 +458,18 @@ def test_a_busy_server_is_asked_again_until_all_films_are_read(
         assert 'status="503"' in client.get("/metrics").text
 
 
+def test_a_film_is_shown_also_where_the_server_was_too_busy_to_send_it_at_first(
+    opening: Opening, png: bytes
+) -> None:
+    page = opening()
+    refused = {"status": 503, "headers": {"Retry-After": "1"}, "body": "{}"}
+    page.page.route("**/film.raw*", lambda route: route.fulfill(**refused), times=1)
+    page.choose({"name": "film.png", "mimeType": "image/png", "buffer": png})
+    page.films("ok", 1)
+    page.settled()
+    expect(page.page.locator("#offline")).to_be_hidden()
+
+
 def test_after_a_lost_connection_the_films_that_wait_go_on(opening: Opening, png: bytes) -> None:
     page = opening()
     page.page.context.set_offline(True)

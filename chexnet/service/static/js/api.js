@@ -31,8 +31,8 @@ function keyHeader() {
   return key ? { "X-API-Key": key } : {};
 }
 
-/** A response that is not a problem. */
-export async function ask(path, options = {}) {
+/** A response that is not a problem; a busy server is asked a few times more, when it says. */
+export async function ask(path, options = {}, patience = 5) {
   let response;
   try {
     response = await fetch(path, { ...options, headers: { ...options.headers, ...keyHeader() } });
@@ -41,7 +41,12 @@ export async function ask(path, options = {}) {
   }
   if (away(response.status)) throw new ConnectionLost();
   if (!response.ok) {
-    throw new ProblemError(response.status, await problemOf(response), retryAfter(response.headers));
+    const seconds = retryAfter(response.headers);
+    if (response.status === 503 && patience > 0) {
+      await new Promise((resolve) => setTimeout(resolve, 1000 * (seconds ?? 2)));
+      return ask(path, options, patience - 1);
+    }
+    throw new ProblemError(response.status, await problemOf(response), seconds);
   }
   return response;
 }
