@@ -128,6 +128,25 @@ class AreaSchema(_Schema):
     high: float
 
 
+class ReliabilitySchema(_Schema):
+    """Probabilities against observed frequencies, on test films: scores, and the points of a diagram."""
+
+    ece: float = Field(description="Expected calibration error, 15 bins of equal width.")
+    brier: float
+    mean_probability: tuple[float, ...] = Field(description="Of each point.")
+    observed: tuple[float, ...] = Field(description="Share of the point's films that have the finding.")
+    low: tuple[float, ...] = Field(description="Lower end of its 95 % interval.")
+    high: tuple[float, ...]
+    count: tuple[int, ...] = Field(description="Films of each point.")
+
+
+class CalibrationTestSchema(_Schema):
+    """Of the plain sigmoid of the score, and of the calibrated probability."""
+
+    before: ReliabilitySchema
+    after: ReliabilitySchema
+
+
 class CardFindingSchema(_Schema):
     """What the model file says of one finding."""
 
@@ -140,6 +159,7 @@ class CardFindingSchema(_Schema):
     thresholds: dict[str, float]
     validated: bool
     reason: str | None = Field(description="Why it is not validated.")
+    calibration_test: CalibrationTestSchema | None = Field(description="Null where it was not measured.")
 
 
 class CardSchema(_Schema):
@@ -272,6 +292,7 @@ def _card_finding(entry: FindingMetadata, policy: str) -> dict[str, Any]:
         "thresholds": entry.thresholds if entry.validated else {},
         "validated": entry.validated,
         "reason": None if entry.validated else why_not_validated(entry),
+        "calibration_test": None if entry.calibration_test is None else asdict(entry.calibration_test),
     }
 
 
@@ -282,6 +303,8 @@ def why_not_validated(entry: FindingMetadata) -> str:
         return f"{NOT_VALIDATED}: its AUROC cannot be estimated, {films}."
     area = entry.auroc
     auroc = f"AUROC {area.value:.2f} ({area.low:.2f}–{area.high:.2f})"
+    if area.low > 0.5 and not entry.thresholds:
+        return f"{NOT_VALIDATED}: too few validation films have it for a threshold; {auroc}, {films}."
     if area.low > 0.5:
         return f"{NOT_VALIDATED}: {auroc} rests on too few films; {films}."
     return f"{NOT_VALIDATED}: {auroc} does not show it to be better than chance; {films}."

@@ -18,6 +18,12 @@ from chexnet.classifier.metadata import KEY
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 
+RELIABILITY = {
+    **{"ece": 0.045, "brier": 0.1, "mean_probability": [0.1, 0.4], "observed": [0.08, 0.45]},
+    **{"low": [0.03, 0.3], "high": [0.2, 0.6], "count": [100, 100]},
+}
+
+
 @pytest.fixture(scope="session")
 def model_path() -> Path:
     if not DEFAULT_MODEL.exists():
@@ -40,11 +46,16 @@ def varied_model(model_path: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     for finding in card["findings"]:
         finding.update(validated=True, thresholds={policy: 0.5}, positives=40, negatives=160)
         finding["auroc"] = {"value": 0.8, "low": 0.7, "high": 0.9}
+        finding["calibration_test"] = {"before": RELIABILITY | {"ece": 0.123}, "after": RELIABILITY}
     by_name = {finding["finding"]: finding for finding in card["findings"]}
     by_name[PRESENT]["thresholds"] = {policy: 1e-6}
     by_name[ABSENT]["thresholds"] = {policy: 1 - 1e-6}
     by_name[UNVALIDATED].update(
-        validated=False, thresholds={}, auroc={"value": 0.52, "low": 0.4, "high": 0.63}, positives=9
+        validated=False,
+        thresholds={},
+        calibration_test=None,
+        auroc={"value": 0.52, "low": 0.4, "high": 0.63},
+        positives=9,
     )
     by_name[UNTESTED].update(validated=False, thresholds={}, auroc=None, positives=0)
     stored.value = json.dumps(card)

@@ -15,9 +15,12 @@ from PIL import Image
 from real_server import ABSENT, PRESENT, UNTESTED, UNVALIDATED, Gated, Serving
 
 from chexnet.classifier import Classifier, load
+from chexnet.classifier.metadata import FindingMetadata
 from chexnet.classifier.overlay import AGAINST, FOR, overlay
 from chexnet.radiograph import read_radiograph
 from chexnet.service import Limits, ServiceConfig
+from chexnet.service.representation import why_not_validated
+from chexnet.statistics import Estimate
 
 
 @pytest.fixture(scope="module")
@@ -246,8 +249,19 @@ def test_the_card_says_what_is_validated_and_why_the_rest_is_not(service: httpx.
         "AUROC 0.52 (0.40–0.63) does not show it to be better than chance" in findings[UNVALIDATED]["reason"]
     )
     assert "cannot be estimated, 0 of 160 test films have it" in findings[UNTESTED]["reason"]
+    assert findings[PRESENT]["calibration_test"]["before"]["ece"] == 0.123
+    assert findings[PRESENT]["calibration_test"]["after"]["count"] == [100, 100]
+    assert findings[UNVALIDATED]["calibration_test"] is None
     assert "not for diagnosis" in card["notice"]
     assert re.fullmatch("[0-9a-f]{64}", card["sha256"])
+
+
+def test_a_finding_with_too_few_validation_films_is_said_to_have_them() -> None:
+    few = FindingMetadata("Fibrosis", 0.0, auroc=Estimate(0.76, 0.66, 0.84), positives=16, negatives=250)
+    assert why_not_validated(few) == (
+        "Not validated: too few validation films have it for a threshold; AUROC 0.76 (0.66–0.84), "
+        "16 of 266 test films have it."
+    )
 
 
 @pytest.mark.parametrize(
