@@ -13,15 +13,15 @@ from chexnet.findings import FINDINGS, CodeStatus
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def generator():
-    spec = importlib.util.spec_from_file_location("generate_cli", ROOT / "docs" / "generate_cli.py")
+def script(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
 def test_the_page_of_commands_is_what_the_commands_say() -> None:
-    expected = generator().reference()
+    expected = script("generate_cli").reference()
     assert (ROOT / "docs" / "cli.md").read_text() == expected, "run: python docs/generate_cli.py"
 
 
@@ -61,3 +61,17 @@ def test_dicom_knows_every_code_that_is_said_to_be_in_ps3_16() -> None:
     for finding in FINDINGS.values():
         if finding.code and finding.code.status is CodeStatus.DICOM:
             assert any(finding.code.value in values for values in concepts[finding.code.scheme].values())
+
+
+@pytest.fixture(scope="module")
+def measured_documents():
+    return script("generate_measured")
+
+
+def test_the_card_the_readme_and_the_results_hold_the_figures_that_were_measured(measured_documents) -> None:
+    for path, text in measured_documents.documents().items():
+        assert path.read_text() == text, f"{path.name}: run: python docs/generate_measured.py"
+
+
+def test_the_cards_picture_is_there(measured_documents) -> None:
+    assert measured_documents.PICTURE.read_bytes().startswith(b"<?xml")

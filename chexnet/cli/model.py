@@ -35,6 +35,40 @@ def info(file: Path | None, as_json: bool) -> None:
     click.echo(classifier.metadata.to_json() if as_json else _card(classifier))
 
 
+@command.command()
+@_FILE
+@click.option(
+    "--evaluation",
+    type=click.Path(path_type=Path),
+    help="Numbers of this file as recipes/measure.py writes them. Default: what the file holds.",
+)
+@click.option(
+    "--reliability",
+    type=click.Path(path_type=Path),
+    help="Draw the validated findings' reliability diagrams into this .svg, and link to it.",
+)
+def card(file: Path | None, evaluation: Path | None, reliability: Path | None) -> None:
+    """Print the model card as Markdown, from the file and from an evaluation of it.
+
+    \b
+    Example:
+      chexnet model card model.onnx --evaluation model-card.json > model-card.md
+    """
+    # Imported here: info and verify need no table.
+    from chexnet.evaluation.model_card import draw_reliability, model_card, read_evaluation
+
+    try:
+        classifier = load(file)
+        measured = None if evaluation is None else read_evaluation(evaluation)
+        link = None if reliability is None else str(reliability)
+        text = model_card(classifier.metadata, classifier.identity, measured, reliability=link)
+        if reliability is not None:
+            reliability.write_bytes(draw_reliability(classifier.metadata, measured))
+    except (InvalidModel, ValueError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(text)
+
+
 @command.command("verify")
 @_FILE
 def verify_(file: Path | None) -> None:

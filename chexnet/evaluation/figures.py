@@ -104,6 +104,40 @@ def reliability_figure(evaluation: Evaluation, bins: int = 10) -> Figure:
 
 
 @rc_context(_STYLE)
+def calibration_figure(tests: Mapping[str, Mapping[str, Any]]) -> Figure:
+    """Reliability diagrams before (grey rings) and after calibration (dots with Wilson's intervals).
+
+    Args:
+        tests: of each finding, ``before`` and ``after`` as the fields of ``Reliability``.
+    """
+    columns = min(_COLUMNS, len(tests))
+    rows = -(-len(tests) // columns)
+    figure = _empty(1.8 * columns, 1.95 * rows + 0.5)
+    for number, (name, test) in enumerate(tests.items(), start=1):
+        axes = figure.add_subplot(rows, columns, number)
+        before, after = test["before"], test["after"]
+        top = 1.05 * max(*after["high"], *before["mean_probability"], *before["observed"])
+        axes.plot((0, top), (0, top), color=GREY, linewidth=0.7, linestyle=":")
+        axes.plot(
+            before["mean_probability"],
+            before["observed"],
+            "o",
+            color=GREY,
+            markersize=4.5,
+            fillstyle="none",
+        )
+        middle = np.array(after["observed"])
+        error = (middle - np.minimum(after["low"], middle), np.maximum(after["high"] - middle, 0))
+        axes.errorbar(
+            after["mean_probability"], middle, yerr=error, fmt="o", markersize=3, color=GREEN, linewidth=0.8
+        )
+        axes.set(xlim=(0, top), ylim=(0, top), title=_spoken(name))
+    figure.supxlabel("predicted probability", fontsize=8)
+    figure.supylabel("observed frequency", fontsize=8)
+    return figure
+
+
+@rc_context(_STYLE)
 def table_2_figure(evaluation: Evaluation) -> Figure:
     """Table 2 as a dot plot: AUROC with interval, and the published values."""
     names = [name for name, one in evaluation.findings.items() if one.auroc.value is not None]
