@@ -33,6 +33,16 @@ def example_film() -> Path:
 
 
 @pytest.fixture(scope="session")
+def gated_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded model with this version's gate."""
+    # Imported where needed: most tests need no training framework.
+    from chexnet.classifier.classifier import DEFAULT_MODEL
+    from chexnet.training.gate import add_gate
+
+    return add_gate(DEFAULT_MODEL, tmp_path_factory.mktemp("model") / "gated.onnx")
+
+
+@pytest.fixture(scope="session")
 def example_dicom() -> Path:
     """The same film as DICOM."""
     return ROOT / "chexnet" / "examples" / "synthetic_thorax_opacity.dcm"

@@ -1,6 +1,7 @@
 """The one-file model: load, run, calibrate into a Prediction with maps."""
 
 from chexnet.classifier.classifier import Check, Classifier, load, verify
+from chexnet.classifier.gate import GateMetadata
 from chexnet.classifier.job import Outcome, PredictionJob, run_job
 from chexnet.classifier.metadata import InvalidModel, ModelMetadata
 from chexnet.classifier.prediction import FindingPrediction, ModelIdentity, Prediction
@@ -10,6 +11,7 @@ __all__ = [
     "Check",
     "Classifier",
     "FindingPrediction",
+    "GateMetadata",
     "InputFile",
     "Inputs",
     "InvalidModel",

@@ -3,22 +3,24 @@
 import hashlib
 import os
 from dataclasses import dataclass
-from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from chexnet.arrays import Float32
+from chexnet.classifier.gate import explained, header_says, unfit
 from chexnet.classifier.metadata import KEY, FindingMetadata, InvalidModel, ModelMetadata, reference_input
 from chexnet.classifier.prediction import FindingPrediction, ModelIdentity, Prediction
-from chexnet.radiograph import Radiograph, network_input, read_radiograph
+from chexnet.radiograph import NotAChestRadiograph, Radiograph, network_input, read_radiograph
 
 DEFAULT_MODEL = Path(__file__).with_name("chexnet.onnx")
 """The embedded model."""
 
 REFERENCE_TOLERANCE = 1e-3
 """Largest difference from the stored reference logits: above rounding, below any change of weights."""
+
+NOT_CHECKED = "not checked whether this is a frontal chest radiograph"
 
 Outputs = tuple[
     Float32[np.ndarray, "images findings"], Float32[np.ndarray, "images findings rows columns"] | None
@@ -69,42 +71,95 @@ class Classifier:
         """The names of the operating points in the file."""
         return tuple(sorted({name for finding in self.metadata.findings for name in finding.thresholds}))
 
-    def predict(self, image: str | os.PathLike[str] | bytes | Radiograph) -> Prediction:
+    def predict(self, image: str | os.PathLike[str] | bytes | Radiograph, *, gate: bool = True) -> Prediction:
         """Read one radiograph: probabilities and maps of all findings.
+
+        Args:
+            image: a file, its bytes, or what was read from it.
+            gate: refuse what is no upright frontal chest radiograph.
 
         Raises:
             UnreadableImage: the image cannot be read.
+            NotAChestRadiograph: it was read, and the gate refuses it.
         """
         radiograph = image if isinstance(image, Radiograph) else read_radiograph(image)
-        return self.predict_inputs(
-            network_input(radiograph, self.metadata.preprocessing)[None], [radiograph]
-        )[0]
+        inputs = network_input(radiograph, self.metadata.preprocessing)[None]
+        (prediction,) = self.predict_inputs(inputs, [radiograph], gate=gate)
+        if prediction.reason is not None:
+            raise NotAChestRadiograph(radiograph.source, prediction.reason)
+        return prediction
 
     def predict_inputs(
-        self, inputs: Float32[np.ndarray, "images 3 size size"], radiographs: list[Radiograph]
+        self,
+        inputs: Float32[np.ndarray, "images 3 size size"],
+        radiographs: list[Radiograph],
+        *,
+        gate: bool = True,
     ) -> list[Prediction]:
-        """Predictions for inputs that are preprocessed already, with the radiographs they come from."""
-        logits, maps = self.run(inputs)
-        return [
-            self._prediction(radiograph, row, layers)
-            for radiograph, row, layers in zip(
-                radiographs, logits, repeat(None, len(logits)) if maps is None else maps, strict=True
+        """Predictions for inputs that are preprocessed already, with the radiographs they come from.
+
+        What the gate refuses is a prediction of status "refused".
+        """
+        logits, maps, kinds = self._outputs(inputs)
+        predictions = []
+        for index, radiograph in enumerate(radiographs):
+            reason: str | None = None
+            notes: tuple[str, ...] = (f"{NOT_CHECKED}: the gate is off",)
+            if gate:
+                reason, notes = self._gate(radiograph, inputs[index], None if kinds is None else kinds[index])
+            notes = (*radiograph.notes, *notes)
+            predictions.append(
+                self._prediction(radiograph, logits[index], None if maps is None else maps[index], notes)
+                if reason is None
+                else Prediction(radiograph.source, "refused", reason, (), self.identity, notes=notes)
             )
-        ]
+        return predictions
 
     def run(self, inputs: Float32[np.ndarray, "images 3 size size"]) -> Outputs:
         """Raw logits and maps of preprocessed inputs; None where the model has no maps."""
-        if self.metadata.maps == "none":
-            (logits,) = self._session.run(["logits"], {"image": inputs})
-            return logits, None
-        logits, maps = self._session.run(["logits", "maps"], {"image": inputs})
+        logits, maps, _ = self._outputs(inputs)
         return logits, maps
+
+    def kinds(
+        self, inputs: Float32[np.ndarray, "images 3 size size"]
+    ) -> Float32[np.ndarray, "images classes"]:
+        """The gate's raw outputs (`GateMetadata.classes`); only of a model file that has a gate."""
+        _, _, kinds = self._outputs(inputs)
+        if kinds is None:
+            raise ValueError(f"{self.path}: it has no gate")
+        return kinds
+
+    def _outputs(
+        self, inputs: Float32[np.ndarray, "images 3 size size"]
+    ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+        """Logits, maps and the gate's outputs; None for what the model does not have."""
+        there = {"logits": True, "maps": self.metadata.maps != "none", "gate": self.metadata.gate is not None}
+        names = [name for name, has in there.items() if has]
+        outputs = dict(zip(names, self._session.run(names, {"image": inputs}), strict=True))
+        return outputs["logits"], outputs.get("maps"), outputs.get("gate")
+
+    def _gate(
+        self,
+        radiograph: Radiograph,
+        image: Float32[np.ndarray, "3 size size"],
+        kinds: Float32[np.ndarray, " classes"] | None,
+    ) -> tuple[str | None, tuple[str, ...]]:
+        """Why the film is refused, or None; and what to note of it."""
+        if reason := unfit(radiograph, image, self.metadata.preprocessing):
+            return reason, ()
+        if self.metadata.gate is None or kinds is None:
+            return None, (f"{NOT_CHECKED}: the model file has no gate",)
+        if looks := self.metadata.gate.refusal(kinds):
+            return explained(looks, radiograph), ()
+        _, contradicts = header_says(radiograph)
+        return None, tuple(f"{said}, but it looks like a frontal chest radiograph" for said in contradicts)
 
     def _prediction(
         self,
         radiograph: Radiograph,
         logits: Float32[np.ndarray, " findings"],
         maps: Float32[np.ndarray, "findings rows columns"] | None,
+        notes: tuple[str, ...],
     ) -> Prediction:
         findings = tuple(
             self._finding(entry, float(logit))
@@ -125,7 +180,7 @@ class Classifier:
             model=self.identity,
             maps=maps,
             evidence=evidence,
-            notes=radiograph.notes,
+            notes=notes,
             maps_are=self.metadata.maps,
         )
 
@@ -181,8 +236,7 @@ def verify(path: str | os.PathLike[str] | None = None) -> list[Check]:
         law = float(np.abs(maps.mean(axis=(2, 3)) + bias - logits).max())
         what = "mean of each map plus its bias is the logit"
         checks.append(Check(what, law <= 1e-4, f"largest difference {law:.1e}"))
-    return [
-        *checks,
+    checks += [
         Check(
             "logits of the reference input are those of training",
             reference <= REFERENCE_TOLERANCE,
@@ -192,6 +246,17 @@ def verify(path: str | os.PathLike[str] | None = None) -> list[Check]:
             "an image's logits do not depend on its batch", batch <= 1e-4, f"largest difference {batch:.1e}"
         ),
     ]
+    if (gate := classifier.metadata.gate) is not None:
+        kinds = classifier.kinds(image)
+        off = float(np.abs(kinds[0] - np.array(gate.reference_logits)).max())
+        checks.append(
+            Check(
+                f"gate {gate.sha256[:12]} computes what its own file computes",
+                off <= REFERENCE_TOLERANCE,
+                f"largest difference {off:.1e}",
+            )
+        )
+    return checks
 
 
 def _evidence(
@@ -264,6 +329,8 @@ def _metadata(session: Any, path: Path) -> ModelMetadata:
     expected = {"image": [3, size, size], "logits": [findings]}
     if metadata.maps != "none":
         expected["maps"] = [findings, size // 32, size // 32]
+    if metadata.gate is not None:
+        expected["gate"] = [len(metadata.gate.classes)]
     if found != expected:
         raise InvalidModel(f"{path}: its graph has {found}; its metadata expect {expected}")
     return metadata

@@ -37,6 +37,7 @@ class PredictionJob:
         default=None,
         metadata=_help(f"Operating points to apply: {', '.join(POLICIES)}. Default: the model's own."),
     )
+    gate: bool = field(default=True, metadata=_help("Refuse what is no upright frontal chest radiograph."))
     workers: int | None = field(
         default=None, metadata=_help("Images read at the same time. Default: one a core.")
     )
@@ -81,7 +82,7 @@ def run_job(job: PredictionJob, files: Sequence[InputFile]) -> Iterator[Outcome]
             from chexnet.classifier.overlay import HeatmapWriter
 
             pictures = HeatmapWriter(job.heatmaps, job.finding)
-        for scored in score_files(classifier, files, workers=job.workers):
+        for scored in score_files(classifier, files, workers=job.workers, gate=job.gate):
             if table:
                 table.add(scored.prediction)
             written: list[Path] = []

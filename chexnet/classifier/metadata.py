@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from chexnet.arrays import Float32
+from chexnet.classifier.gate import GateMetadata
 from chexnet.radiograph import Preprocessing
 from chexnet.statistics import Estimate, PlattScaling, Reliability
 
@@ -109,6 +110,7 @@ class ModelMetadata:
             there tells whether its weights and this machine compute what was trained.
         intended_use: and what it is not for.
         maps: what its activation maps are to its logits.
+        gate: the output that refuses what is no frontal chest radiograph; None where the file has none.
     """
 
     name: str
@@ -121,6 +123,7 @@ class ModelMetadata:
     reference_logits: tuple[float, ...]
     intended_use: str = INTENDED_USE
     maps: Maps = "mean"
+    gate: GateMetadata | None = None
 
     def __post_init__(self) -> None:
         if self.maps not in get_args(Maps):
@@ -151,6 +154,8 @@ class ModelMetadata:
             findings = tuple(_finding(entry) for entry in content.pop("findings"))
             preprocessing = Preprocessing.from_dict(content.pop("preprocessing"))
             logits = tuple(content.pop("reference_logits"))
+            gate = content.pop("gate", None)  # files of before there was one have no such key
+            content["gate"] = None if gate is None else GateMetadata.from_dict(gate)
             return cls(findings=findings, preprocessing=preprocessing, reference_logits=logits, **content)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             if isinstance(error, InvalidModel):

@@ -105,9 +105,12 @@ def _is_dicom(path: Path) -> bool:
 
 
 def score_files(
-    classifier: Classifier, files: Sequence[InputFile], *, workers: int | None = None
+    classifier: Classifier, files: Sequence[InputFile], *, workers: int | None = None, gate: bool = True
 ) -> Iterator[Scored]:
-    """Score `files` in their order; a file that cannot be read yields a prediction of status "error".
+    """Score `files` in their order.
+
+    A file that cannot be read yields a prediction of status "error", one that is no frontal chest
+    radiograph of status "refused".
 
     Each worker decodes and infers on its own, one image at a time, so the numbers are those of
     `Classifier.predict` and only a few images are in memory at once.
@@ -116,30 +119,31 @@ def score_files(
         classifier: shared by the workers; load it with ``threads=1`` for many files.
         files: as `find_inputs` found them.
         workers: threads; None is one a core.
+        gate: refuse what is no frontal chest radiograph.
     """
     workers = min(workers or os.cpu_count() or 1, max(len(files), 1))
     if workers == 1:
-        yield from (_score(classifier, file) for file in files)
+        yield from (_score(classifier, file, gate) for file in files)
         return
     with ThreadPoolExecutor(workers) as pool:
         waiting = iter(files)
         running: deque[Future[Scored]] = deque(
-            pool.submit(_score, classifier, file) for file in islice(waiting, 2 * workers)
+            pool.submit(_score, classifier, file, gate) for file in islice(waiting, 2 * workers)
         )
         while running:
             scored = running.popleft().result()
-            running.extend(pool.submit(_score, classifier, file) for file in islice(waiting, 1))
+            running.extend(pool.submit(_score, classifier, file, gate) for file in islice(waiting, 1))
             yield scored
 
 
-def _score(classifier: Classifier, file: InputFile) -> Scored:
+def _score(classifier: Classifier, file: InputFile, gate: bool) -> Scored:
     if file.problem is not None:
         return Scored(
             file, _without_findings(classifier, file, "error", f"{file.path}: {file.problem}"), None
         )
     try:
         radiograph = read_radiograph(file.path)
-        return Scored(file, classifier.predict(radiograph), radiograph)
+        return Scored(file, classifier.predict(radiograph, gate=gate), radiograph)
     except UnreadableImage as error:
         return Scored(file, _without_findings(classifier, file, "error", str(error)), None)
     except NotAChestRadiograph as error:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from chexnet.classifier import Classifier, InvalidModel, load, verify
+from chexnet.classifier import Classifier, GateMetadata, InvalidModel, load, verify
 from chexnet.classifier.metadata import FindingMetadata
 from chexnet.classifier.prediction import NO_MAPS
 
@@ -83,6 +83,27 @@ def verify_(file: Path | None) -> None:
         sys.exit(1)
 
 
+@command.command("add-gate")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--output", type=click.Path(path_type=Path), help="Where to write. Default: FILE itself.")
+def add_gate_(file: Path, output: Path | None) -> None:
+    """Give a model file this version's gate, which refuses what is no frontal chest radiograph.
+
+    Its logits and maps stay what they are. Training ends with the same step. Needs chexnet[train].
+    """
+    try:
+        from chexnet.training.gate import add_gate
+
+        load(file)  # whatever is wrong with the file is told as always
+        click.echo(f"wrote {add_gate(file, output)}")
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"adding a gate needs {error.name}, which the light install leaves out; install chexnet[train]"
+        ) from error
+    except (ValueError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+
+
 def _card(classifier: Classifier) -> str:
     metadata = classifier.metadata
     training = metadata.training
@@ -102,6 +123,7 @@ def _card(classifier: Classifier) -> str:
         f"tested on     {metadata.test_data}",
         f"maps          {_MAPS[metadata.maps]}",
         f"policies      {', '.join(classifier.policies)}; {classifier.policy} applies",
+        *_gate(metadata.gate),
         "",
         f"{'finding':<20}{'AUROC (95 % interval)':>24}{'positive':>10}{'negative':>10}"
         f"{classifier.policy:>16}{'ECE: plain, calibrated':>24}",
@@ -121,3 +143,13 @@ def _card(classifier: Classifier) -> str:
 def _calibration(finding: FindingMetadata) -> str:
     test = finding.calibration_test
     return "not measured" if test is None else f"{test.before.ece:.3f}, {test.after.ece:.3f}"
+
+
+def _gate(gate: GateMetadata | None) -> list[str]:
+    if gate is None:
+        return ["gate          none: any picture is read"]
+    lines = [f"gate          {gate.sha256[:12]}, passes at {gate.threshold:g}; refused of what it never saw:"]
+    for entry in gate.measured:
+        share = f"{entry.refused / entry.pictures:.2%} ({entry.low:.2%}–{entry.high:.2%})"
+        lines.append(f"  {entry.kind:<44}{entry.refused:>6} of {entry.pictures:<6}{share:>26}")
+    return lines

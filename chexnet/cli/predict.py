@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from chexnet.classifier import (
 )
 from chexnet.cli.options import build, options_from
 
-NOTHING_DONE, SOME_UNREADABLE = 1, 2
+NOTHING_DONE, SOME_LEFT_OUT = 1, 2
 MANY = 20
 """From so many images on, the tables give way to one line an image."""
 
@@ -32,7 +33,7 @@ def command(inputs: tuple[str, ...], as_json: bool, **options: Any) -> None:
 
     INPUT is a PNG, JPEG or DICOM file, a folder (searched to the bottom), or a glob pattern.
 
-    Exit status: 0 every input was read, 2 some could not be, 1 nothing could be done.
+    Exit status: 0 every input was read, 2 some were refused or unreadable, 1 nothing could be done.
 
     \b
     Examples:
@@ -52,12 +53,12 @@ def command(inputs: tuple[str, ...], as_json: bool, **options: Any) -> None:
     if not found.files:
         raise click.ClickException(f"no PNG, JPEG or DICOM file in {', '.join(inputs)}")
     count = len(found.files)
-    errors = 0
+    left_out = Counter[str]()
     try:
         with _Screen(count) as screen:
             printer = _JsonArray(screen) if as_json else _Text(screen, brief=count > MANY)
             for outcome in run_job(job, found.files):
-                errors += outcome.prediction.status == "error"
+                left_out[outcome.prediction.status] += outcome.prediction.status != "ok"
                 printer.add(outcome.prediction)
                 screen.advance(outcome.pictures)
             printer.close()
@@ -65,9 +66,12 @@ def command(inputs: tuple[str, ...], as_json: bool, **options: Any) -> None:
         raise click.ClickException(str(error)) from error
     if job.output:
         click.echo(f"wrote {job.output}", err=True)
-    if errors:
-        click.echo(f"{errors} of {count} images could not be read", err=True)
-        sys.exit(NOTHING_DONE if errors == count else SOME_UNREADABLE)
+    if left_out["error"]:
+        click.echo(f"{left_out['error']} of {count} images could not be read", err=True)
+    if left_out["refused"]:
+        click.echo(f"{left_out['refused']} of {count} images were refused; --no-gate reads them", err=True)
+    if left_out.total():
+        sys.exit(NOTHING_DONE if left_out.total() == count else SOME_LEFT_OUT)
 
 
 class _Screen:

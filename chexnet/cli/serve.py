@@ -60,6 +60,12 @@ EVERY_ADDRESS = ("0.0.0.0", "::")
     help="Keep films and results in this folder. Default: nothing outlives the process.",
 )
 @click.option(
+    "--gate/--no-gate",
+    default=True,
+    show_default=True,
+    help="Refuse what is no upright frontal chest radiograph.",
+)
+@click.option(
     "--show-identifiers", "identifiers", is_flag=True, help="Show patient ID, accession number and UIDs."
 )
 @click.option("--log-requests", is_flag=True, help="Log each request; ids in the log open its results.")

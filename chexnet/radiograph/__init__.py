@@ -1,7 +1,7 @@
 """File or bytes -> Radiograph (a grey image and what its file says of it) -> network input."""
 
 from chexnet.radiograph.errors import NotAChestRadiograph, UnreadableImage
-from chexnet.radiograph.preprocessing import Preprocessing, network_input
+from chexnet.radiograph.preprocessing import Preprocessing, network_input, resized
 from chexnet.radiograph.radiograph import Radiograph
 from chexnet.radiograph.reading import read_radiograph
 
@@ -12,4 +12,5 @@ __all__ = [
     "UnreadableImage",
     "network_input",
     "read_radiograph",
+    "resized",
 ]

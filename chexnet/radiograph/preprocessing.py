@@ -81,11 +81,22 @@ def network_input(
     antialiasing, thin structures such as vessels and pleural lines would flicker in and out.
     """
     size = preprocessing.size
-    grey = _shrink_rows(_shrink_rows(radiograph.pixels, size).T, size).T
+    grey = resized(radiograph.pixels, size)
     normalised = np.empty((3, size, size), np.float32)
     for channel, mean, std in zip(normalised, preprocessing.mean, preprocessing.std, strict=True):
         np.divide(grey - np.float32(mean), np.float32(std), out=channel)
     return normalised
+
+
+def resized(
+    pixels: Float32[np.ndarray, "height width"], size: int, axes: tuple[int, ...] = (0, 1)
+) -> Float32[np.ndarray, "rows columns"]:
+    """The pixels with `size` rows and columns, or only one of both; see `network_input`."""
+    if 0 in axes:
+        pixels = _shrink_rows(pixels, size)
+    if 1 in axes:
+        pixels = _shrink_rows(pixels.T, size).T
+    return pixels
 
 
 def _shrink_rows(pixels: Float32[np.ndarray, "height width"], size: int) -> Float32[np.ndarray, "size width"]:

@@ -48,7 +48,7 @@ def create_app(classifier: Classifier, config: ServiceConfig = _DEFAULTS) -> ASG
     metrics = Metrics()
     limits = config.limits
     store = ResultStore(limits.results, limits.results_mb * MEGA, limits.results_minutes * 60)
-    predictions = Predictions(FilmReader(classifier, limits, metrics), store, config)
+    predictions = Predictions(FilmReader(classifier, limits, metrics, gate=config.gate), store, config)
     _show_gauges(metrics, predictions)
 
     @asynccontextmanager

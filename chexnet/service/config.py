@@ -51,6 +51,7 @@ class ServiceConfig:
         hosts: host names under which the service may be addressed, against DNS rebinding; none allows any.
         origins: other sites whose pages may call the service (CORS); none is the default.
         keep: folder for films and results, which otherwise end with the process.
+        gate: whether what is no upright frontal chest radiograph is refused.
         identifiers: whether patient ID, accession number and UIDs are part of the answers.
     """
 
@@ -59,6 +60,7 @@ class ServiceConfig:
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     keep: Path | None = None
+    gate: bool = True
     identifiers: bool = False
 
     def __post_init__(self) -> None:

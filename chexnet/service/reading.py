@@ -13,7 +13,6 @@ import numpy as np
 from chexnet.arrays import Float32
 from chexnet.classifier import Classifier, Prediction
 from chexnet.radiograph import (
-    NotAChestRadiograph,
     Radiograph,
     UnreadableImage,
     network_input,
@@ -79,12 +78,16 @@ class FilmReader:
         classifier: shared by all requests.
         limits: how much may wait, and for how long.
         metrics: told of batches and outcomes.
+        gate: refuse what is no upright frontal chest radiograph.
     """
 
-    def __init__(self, classifier: Classifier, limits: Limits, metrics: Metrics) -> None:
+    def __init__(
+        self, classifier: Classifier, limits: Limits, metrics: Metrics, *, gate: bool = True
+    ) -> None:
         self._classifier = classifier
         self._limits = limits
         self._metrics = metrics
+        self._gate = gate
         self._cores = os.cpu_count() or 1
         self._decoders = ThreadPoolExecutor(self._cores, "decode")
         # Decoded films are large, encoded ones small: few are decoded ahead of the next batch.
@@ -137,26 +140,25 @@ class FilmReader:
         async with self._slots:
             pixels = await loop.run_in_executor(self._decoders, declared_pixels, upload.content)
             async with self._room.share(pixels or 0):
-                outcome = await loop.run_in_executor(self._decoders, self._decode, upload, pixels)
-                if isinstance(outcome, _Decoded):
-                    outcome = Result(new_id(), await self._batcher.submit(outcome), outcome.film)
+                outcome: Result | Unread
+                decoded = await loop.run_in_executor(self._decoders, self._decode, upload, pixels)
+                if isinstance(decoded, _Decoded):
+                    outcome = Result(new_id(), await self._batcher.submit(decoded), decoded.film)
+                else:
+                    outcome = decoded
         self._metrics.film(outcome.prediction.status)
         return outcome
 
-    def _decode(self, upload: Upload, pixels: int | None) -> "_Decoded | Result | Unread":
+    def _decode(self, upload: Upload, pixels: int | None) -> "_Decoded | Unread":
         """On a decoding thread: the film and the network's input, or why there is none."""
         started = time.monotonic()
-        film = None
         try:
             self._check_size(upload.name, pixels)
             radiograph = read_radiograph(upload.content, name=upload.name)
             film = Film.of(radiograph)
             input = network_input(radiograph, self._classifier.metadata.preprocessing)
         except UnreadableImage as error:
-            return Unread(self._without_findings(upload.name, "error", error.reason))
-        except NotAChestRadiograph as error:
-            refused = self._without_findings(upload.name, "refused", error.reason)
-            return Unread(refused) if film is None else Result(new_id(), refused, film)
+            return Unread(self._unreadable(upload.name, error.reason))
         self._decode_s = _smoothed(self._decode_s, time.monotonic() - started)
         return _Decoded(radiograph, film, input)
 
@@ -170,25 +172,16 @@ class FilmReader:
     def _classify(self, films: Sequence[_Decoded]) -> list[Prediction]:
         """On the batch thread: one prediction a film."""
         started = time.monotonic()
-        try:
-            inputs = np.stack([film.input for film in films])
-            predictions = self._classifier.predict_inputs(inputs, [film.radiograph for film in films])
-        except NotAChestRadiograph as error:
-            if len(films) > 1:
-                # One film's refusal is no other film's.
-                return [self._classify([film])[0] for film in films]
-            source = films[0].radiograph.source
-            return [self._without_findings(source, "refused", error.reason)]
+        inputs = np.stack([film.input for film in films])
+        predictions = self._classifier.predict_inputs(
+            inputs, [film.radiograph for film in films], gate=self._gate
+        )
         self._classify_s = _smoothed(self._classify_s, (time.monotonic() - started) / len(films))
         return predictions
 
-    def _without_findings(self, name: str, status: str, reason: str) -> Prediction:
+    def _unreadable(self, name: str, reason: str) -> Prediction:
         return Prediction(
-            image=name,
-            status="refused" if status == "refused" else "error",
-            reason=reason,
-            findings=(),
-            model=self._classifier.identity,
+            image=name, status="error", reason=reason, findings=(), model=self._classifier.identity
         )
 
 

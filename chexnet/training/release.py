@@ -34,6 +34,7 @@ from chexnet.statistics import (
     sigmoid,
 )
 from chexnet.training.config import TrainConfig
+from chexnet.training.gate import add_gate
 from chexnet.training.images import loader
 
 FEWEST_POSITIVES = 10
@@ -108,6 +109,7 @@ def release(
     )
     path = folder / f"{config.name}.onnx"
     export_onnx(released, path, metadata={KEY: metadata.to_json()}, images=images)
+    add_gate(path)
     for part, part_images in (("validation", validation), ("test", test)):
         _write_predictions(folder / f"{part}_predictions.csv", part_images, findings, logits[part])
     return path

@@ -254,7 +254,7 @@ def test_a_truncated_model_is_refused(tmp_path: Path, tenth: int) -> None:
 
 
 def test_verify_finds_the_embedded_model_whole() -> None:
-    assert [check.holds for check in verify()] == [True, True, True]
+    assert all(check.holds for check in verify())
 
 
 def test_verify_notices_a_single_changed_weight_tensor(tmp_path: Path) -> None:
@@ -271,7 +271,7 @@ def test_verify_notices_a_wrong_bias_in_the_metadata(tmp_path: Path) -> None:
     metadata = stored_metadata()
     metadata["findings"][3]["bias"] += 0.01
     checks = verify(changed(tmp_path, lambda model: None, metadata))
-    assert [check.holds for check in checks] == [False, True, True]
+    assert [check.holds for check in checks][:3] == [False, True, True]
 
 
 def test_the_file_holds_no_path_of_the_machine_that_made_it() -> None:

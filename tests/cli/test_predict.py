@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from PIL import Image, ImageOps
 
 import chexnet
+from chexnet.classifier import verify
+from chexnet.classifier.classifier import DEFAULT_MODEL, NOT_CHECKED
+from chexnet.classifier.gate import EXPECTED, GATE_CLASSES
 from chexnet.cli import main
 from chexnet.paper import PATHOLOGIES
 
@@ -44,6 +48,25 @@ def test_status_2_means_some_inputs_could_not_be_read(
     assert result.status == 2
     assert "missing.png" in result.err
     assert "1 of 2 images could not be read" in result.err
+
+
+def test_a_refused_film_is_one_line_counts_as_not_read_and_can_be_read_all_the_same(
+    chexnet_cli, gated_model: Path, example_film: Path, tmp_path: Path
+) -> None:
+    negative, table = tmp_path / "negative.png", tmp_path / "scores.csv"
+    ImageOps.invert(Image.open(example_film).convert("L")).save(negative)
+    alone = chexnet_cli("predict", negative, "--model", gated_model)
+    assert (alone.status, alone.out) == (1, "")
+    assert f"refused: {negative}: {GATE_CLASSES['inverted']}; {EXPECTED}\n" in alone.err
+    assert "1 of 1 images were refused; --no-gate reads them" in alone.err
+    both = chexnet_cli("predict", negative, example_film, "--model", gated_model, "--output", table)
+    assert both.status == 2
+    with table.open(newline="") as file:
+        assert [row["status"] for row in csv.DictReader(file)] == ["refused", "ok"]
+    read = chexnet_cli("predict", negative, "--model", gated_model, "--no-gate", "--json")
+    assert read.status == 0
+    (prediction,) = json.loads(read.out)
+    assert (prediction["status"], prediction["notes"]) == ("ok", [f"{NOT_CHECKED}: the gate is off"])
 
 
 @pytest.mark.parametrize(
@@ -183,7 +206,7 @@ def test_info_as_json_is_the_metadata(chexnet_cli) -> None:
 def test_verify_says_what_it_measured(chexnet_cli) -> None:
     result = chexnet_cli("model", "verify")
     assert result.status == 0
-    assert result.out.count("ok ") == 3
+    assert result.out.count("ok ") == len(verify())
 
 
 def test_verify_of_a_file_that_is_no_model_ends_with_1(chexnet_cli, tmp_path: Path) -> None:
@@ -191,3 +214,20 @@ def test_verify_of_a_file_that_is_no_model_ends_with_1(chexnet_cli, tmp_path: Pa
     result = chexnet_cli("model", "verify", tmp_path / "m.onnx")
     assert result.status == 1
     assert "m.onnx" in result.err
+
+
+def test_info_tells_what_the_gate_was_measured_to_refuse(chexnet_cli, gated_model: Path) -> None:
+    out = chexnet_cli("model", "info", gated_model).out
+    gate = chexnet.load(gated_model).metadata.gate
+    assert gate is not None
+    assert f"gate          {gate.sha256[:12]}, passes at {gate.threshold:g}" in out
+    assert all(entry.kind in out for entry in gate.measured)
+
+
+def test_a_model_file_is_given_a_gate(chexnet_cli, gated_model: Path, tmp_path: Path) -> None:
+    made = tmp_path / "gated.onnx"
+    result = chexnet_cli("model", "add-gate", DEFAULT_MODEL, "--output", made)
+    assert (result.status, result.out) == (0, f"wrote {made}\n")
+    assert chexnet.load(made).metadata.gate == chexnet.load(gated_model).metadata.gate
+    (tmp_path / "m.onnx").write_bytes(b"nothing")
+    assert "m.onnx: not a readable ONNX file" in chexnet_cli("model", "add-gate", tmp_path / "m.onnx").err

@@ -1,5 +1,6 @@
 """What the tests of the service share: models, films and a running server."""
 
+import io
 import json
 import os
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 import httpx
 import onnx
 import pytest
+from PIL import Image, ImageOps
 from real_server import ABSENT, PRESENT, UNTESTED, UNVALIDATED, Serving, served
 
 from chexnet.classifier import Classifier, load
@@ -84,6 +86,14 @@ def service(varied_classifier: Classifier) -> Iterator[httpx.Client]:
 @pytest.fixture(scope="session")
 def png(example_film: Path) -> bytes:
     return example_film.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def negative(png: bytes) -> bytes:
+    """The same film with bone dark, which the gate refuses."""
+    file = io.BytesIO()
+    ImageOps.invert(Image.open(io.BytesIO(png)).convert("L")).save(file, "PNG")
+    return file.getvalue()
 
 
 @pytest.fixture(scope="session")

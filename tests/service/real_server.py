@@ -7,10 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import httpx
-import numpy as np
 
-from chexnet.classifier import Classifier, Prediction
-from chexnet.radiograph import NotAChestRadiograph, Radiograph
+from chexnet.classifier import Classifier
 from chexnet.service import ServiceConfig, create_app
 from chexnet.service.server import http_server
 
@@ -20,18 +18,6 @@ Serving = Callable[..., AbstractContextManager[httpx.Client]]
 
 PRESENT, ABSENT, UNVALIDATED, UNTESTED = "Effusion", "Mass", "Nodule", "Hernia"
 """What `varied_model` makes of four findings, whatever the film."""
-
-
-class Gated(Classifier):
-    """Refuses the films of one name, as the input gate does by their content."""
-
-    REASON = "a lateral view; expected a frontal chest radiograph"
-
-    def predict_inputs(self, inputs: np.ndarray, radiographs: list[Radiograph]) -> list[Prediction]:
-        for radiograph in radiographs:
-            if "lateral" in radiograph.source:
-                raise NotAChestRadiograph(radiograph.source, self.REASON)
-        return super().predict_inputs(inputs, radiographs)
 
 
 @contextmanager

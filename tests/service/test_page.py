@@ -18,9 +18,10 @@ import pydicom
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, Route, expect, sync_playwright
-from real_server import ABSENT, PRESENT, UNTESTED, UNVALIDATED, Gated, Serving
+from real_server import ABSENT, PRESENT, UNTESTED, UNVALIDATED, Serving
 
 from chexnet.classifier import Classifier, load
+from chexnet.classifier.gate import GATE_CLASSES
 from chexnet.classifier.overlay import blend, upscale
 from chexnet.classifier.table import TableWriter
 from chexnet.findings import display_name
@@ -412,13 +413,13 @@ def test_a_row_says_how_far_to_trust_it_and_tells_equal_percents_apart(opening: 
 
 
 def test_a_refused_film_is_shown_as_refused_with_the_reason_and_no_number(
-    opening: Opening, serving: Serving, varied_model: Path, png: bytes
+    opening: Opening, serving: Serving, gated_model: Path, negative: bytes
 ) -> None:
-    with serving(Gated(varied_model)) as client:
+    with serving(load(gated_model)) as client:
         page = opening(str(client.base_url))
-        page.choose({"name": "lateral.png", "mimeType": "image/png", "buffer": png})
+        page.choose({"name": "negative.png", "mimeType": "image/png", "buffer": negative})
         page.films("refused", 1)
-        expect(page.page.locator(".verdict-box.refused")).to_contain_text(Gated.REASON)
+        expect(page.page.locator(".verdict-box.refused")).to_contain_text(GATE_CLASSES["inverted"])
         assert page.page.locator(".finding").count() == 0
         drawn = page.drawn()
         assert np.ptp(drawn, axis=2).max() == 0, "a refused film has no map"

@@ -12,9 +12,11 @@ import numpy as np
 import pydicom
 import pytest
 from PIL import Image
-from real_server import ABSENT, PRESENT, UNTESTED, UNVALIDATED, Gated, Serving
+from real_server import ABSENT, PRESENT, UNTESTED, UNVALIDATED, Serving
 
 from chexnet.classifier import Classifier, load
+from chexnet.classifier.classifier import NOT_CHECKED
+from chexnet.classifier.gate import EXPECTED, GATE_CLASSES
 from chexnet.classifier.metadata import FindingMetadata
 from chexnet.classifier.overlay import AGAINST, FOR, overlay
 from chexnet.radiograph import read_radiograph
@@ -24,8 +26,8 @@ from chexnet.statistics import Estimate
 
 
 @pytest.fixture(scope="module")
-def gated(varied_model: Path, serving: Serving):
-    with serving(Gated(varied_model)) as client:
+def gated(gated_model: Path, serving: Serving):
+    with serving(load(gated_model)) as client:
         yield client
 
 
@@ -145,21 +147,33 @@ def test_a_form_without_any_readable_film_is_a_422(service: httpx.Client) -> Non
 
 
 def test_a_refused_film_is_a_422_with_the_reason_and_the_film_but_no_findings(
-    gated: httpx.Client, png: bytes
+    gated: httpx.Client, negative: bytes
 ) -> None:
-    problem = assert_problem(upload(gated, png, "lateral.png"), 422, "refused")
+    problem = assert_problem(upload(gated, negative), 422, "refused")
     refused = problem["prediction"]
-    assert (refused["status"], refused["reason"], refused["findings"]) == ("refused", Gated.REASON, [])
+    assert (refused["status"], refused["findings"]) == ("refused", [])
+    assert refused["reason"] == f"{GATE_CLASSES['inverted']}; {EXPECTED}"
     assert gated.get(refused["links"]["self"]).json() == refused
     assert gated.get(refused["links"]["film"]).headers["content-type"] == "image/png"
     assert gated.get(f"{refused['links']['self']}/maps").json() == {"rows": 0, "columns": 0, "maps": {}}
     assert_problem(gated.get(f"{refused['links']['self']}/maps/Mass.png"), 404, "unknown-finding")
 
 
-def test_a_refused_film_does_not_take_the_films_of_its_batch_with_it(gated: httpx.Client, png: bytes) -> None:
-    names = ["a.png", "lateral-1.png", "b.png", "c.png", "lateral-2.png"]
-    results = upload_form(gated, [(name, png) for name in names]).json()["predictions"]
+def test_a_refused_film_does_not_take_the_films_of_its_batch_with_it(
+    gated: httpx.Client, png: bytes, negative: bytes
+) -> None:
+    films = [png, negative, png, png, negative]
+    results = upload_form(gated, [(f"{n}.png", film) for n, film in enumerate(films)]).json()["predictions"]
     assert [result["status"] for result in results] == ["ok", "refused", "ok", "ok", "refused"]
+
+
+def test_a_service_without_the_gate_reads_everything_and_says_so(
+    gated_model: Path, serving: Serving, negative: bytes
+) -> None:
+    with serving(load(gated_model), ServiceConfig(gate=False)) as client:
+        result = upload(client, negative).json()
+    assert result["status"] == "ok"
+    assert f"{NOT_CHECKED}: the gate is off" in result["notes"]
 
 
 def test_the_film_comes_back_as_it_was_read(service: httpx.Client, png: bytes) -> None:
