@@ -144,7 +144,7 @@ def test_png_and_dicom_of_one_film_give_nearly_the_same_probabilities(
 def test_all_real_films_are_read(chexnet_cli, data_dir: Path) -> None:
     folders = [data_dir / "chestxray14" / "images_1024", data_dir / "dicom"]
     count = sum(1 for folder in folders for path in folder.iterdir() if path.is_file())
-    result = chexnet_cli("predict", *folders, "--json")
+    result = chexnet_cli("predict", *folders, "--no-gate", "--json")
     printed = json.loads(result.out)
     assert len(printed) == count
     failed = [entry["reason"] for entry in printed if entry["status"] != "ok"]

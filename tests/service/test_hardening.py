@@ -295,9 +295,9 @@ def test_a_film_that_waits_too_long_is_a_503_and_not_a_hanging_request(
     held = threading.Event()
 
     class Stuck(Classifier):
-        def predict_inputs(self, inputs, radiographs):
+        def predict_inputs(self, inputs, radiographs, **options):
             held.wait(20)
-            return super().predict_inputs(inputs, radiographs)
+            return super().predict_inputs(inputs, radiographs, **options)
 
     with serving(Stuck(varied_model), ServiceConfig(limits=Limits(timeout_s=1))) as client:
         answer = client.post("/v1/predictions", content=png, headers=HEADERS)
@@ -317,7 +317,7 @@ def test_an_unforeseen_failure_is_a_500_that_tells_nothing_of_the_inside(
     serving: Serving, varied_model: Path, png: bytes
 ) -> None:
     class Broken(Classifier):
-        def predict_inputs(self, *_):
+        def predict_inputs(self, *_, **__):
             raise ZeroDivisionError("secret of the inside")
 
     with serving(Broken(varied_model)) as client:
@@ -361,7 +361,7 @@ def wait_for(client: httpx.Client, line: str) -> None:
 def test_memory_for_downloads_is_bounded_whatever_clients_do(
     serving: Serving, classifier: Classifier, large_film: bytes
 ) -> None:
-    with serving(classifier, ServiceConfig(limits=Limits(memory_mb=36))) as client:
+    with serving(classifier, ServiceConfig(gate=False, limits=Limits(memory_mb=36))) as client:
         raw = client.post("/v1/predictions", content=large_film, headers=HEADERS).json()["links"]["film_raw"]
         with stalled(client, raw), stalled(client, raw):
             wait_for(client, f"chexnet_downloads_bytes {36e6:g}\n")
@@ -379,7 +379,7 @@ def test_memory_for_downloads_is_bounded_whatever_clients_do(
 def test_a_client_that_takes_nothing_of_its_answer_is_cut_off(
     serving: Serving, classifier: Classifier, large_film: bytes
 ) -> None:
-    with serving(classifier, ServiceConfig(limits=Limits(timeout_s=3))) as client:
+    with serving(classifier, ServiceConfig(gate=False, limits=Limits(timeout_s=3))) as client:
         # The time limit holds for reading the film as well, which a busy machine may miss.
         for _ in range(20):
             answer = client.post("/v1/predictions", content=large_film, headers=HEADERS)
@@ -395,7 +395,7 @@ def test_a_client_that_takes_nothing_of_its_answer_is_cut_off(
 def test_pictures_that_nobody_could_draw_in_time_are_refused_at_once(
     serving: Serving, classifier: Classifier, large_film: bytes
 ) -> None:
-    with serving(classifier, ServiceConfig(limits=Limits(queue=2))) as client:
+    with serving(classifier, ServiceConfig(gate=False, limits=Limits(queue=2))) as client:
         result = client.post("/v1/predictions", content=large_film, headers=HEADERS).json()
         path = result["links"]["overlay"]["Mass"]
 

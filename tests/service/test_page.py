@@ -761,9 +761,9 @@ def test_a_film_that_is_forgotten_while_it_is_read_is_forgotten_by_the_server_as
     held = threading.Event()
 
     class Stuck(Classifier):
-        def predict_inputs(self, inputs, radiographs):
+        def predict_inputs(self, inputs, radiographs, **options):
             held.wait(60)
-            return super().predict_inputs(inputs, radiographs)
+            return super().predict_inputs(inputs, radiographs, **options)
 
     with serving(Stuck(varied_model)) as client:
         page = opening(str(client.base_url))

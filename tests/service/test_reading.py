@@ -98,7 +98,7 @@ def test_the_time_to_come_back_counts_decoding_where_that_is_what_takes_long(
 ) -> None:
     clock = iter(range(0, 100_000, 40))
     monkeypatch.setattr(reading.os, "cpu_count", lambda: 2)
-    reader = FilmReader(classifier, Limits(), Metrics())
+    reader = FilmReader(classifier, Limits(), Metrics(), gate=False)
     reader.waiting = 10
     before = reader.retry_after_s()
     monkeypatch.setattr(reading.time, "monotonic", lambda: float(next(clock)))
