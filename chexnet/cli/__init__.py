@@ -15,6 +15,7 @@ _COMMANDS = {
     "predict": "Read radiographs: probability of each pathology, with class activation maps.",
     "model": "Inspect and verify a model file.",
     "readers": "Compare a model with radiologists, as in Table 1.",
+    "reproduce": "Reproduce the paper: data, splits, networks, tables, figures, one report.",
     "serve": "Serve the web page and the REST API.",
     "report": "Gather an evaluation into one HTML page.",
     "split": "Divide a data set by patient into lists with hashes.",

@@ -16,7 +16,7 @@ def options_from(kind: type) -> Callable[[Decorated], Decorated]:
 
     def decorate(function: Decorated) -> Decorated:
         for field in reversed(dataclasses.fields(kind)):
-            name = field.name.replace("_", "-")
+            name = field.metadata.get("flag", field.name.replace("_", "-"))
             function = click.option(
                 # A choice of yes or no is a pair of flags.
                 f"--{name}/--no-{name}" if field.type is bool else f"--{name}",

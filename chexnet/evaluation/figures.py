@@ -27,7 +27,7 @@ _MOST_NAMED = 12
 _BESIDE = 0.035
 """Distance of a number from its point, as a share of the axis."""
 _COLUMNS = 4
-_STYLE: Any = {
+STYLE: Any = {
     "font.size": 8,
     "axes.titlesize": 8.5,
     "axes.spines.top": False,
@@ -41,12 +41,12 @@ def save(figure: Figure, kind: str = "svg", dots_per_inch: int = 150) -> bytes:
     """The figure as a file's bytes; the same figure gives the same bytes."""
     target = io.BytesIO()
     metadata = {"Date": None} if kind == "svg" else {"CreationDate": None} if kind == "pdf" else None
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure.savefig(target, format=kind, dpi=dots_per_inch, metadata=metadata)
     return target.getvalue()
 
 
-@rc_context(_STYLE)
+@rc_context(STYLE)
 def roc_figure(evaluation: Evaluation) -> Figure:
     """ROC curve of each finding with its bootstrap band."""
 
@@ -61,7 +61,7 @@ def roc_figure(evaluation: Evaluation) -> Figure:
     return _grid(evaluation, draw, "1 - specificity", "sensitivity")
 
 
-@rc_context(_STYLE)
+@rc_context(STYLE)
 def precision_recall_figure(evaluation: Evaluation) -> Figure:
     """Precision–recall curve of each finding with its band; the dotted line is the prevalence."""
 
@@ -76,7 +76,7 @@ def precision_recall_figure(evaluation: Evaluation) -> Figure:
     return _grid(evaluation, draw, "recall (sensitivity)", "precision (PPV)")
 
 
-@rc_context(_STYLE)
+@rc_context(STYLE)
 def reliability_figure(evaluation: Evaluation, bins: int = 10) -> Figure:
     """Observed frequency against predicted probability, ten bins of equally many images, log axes."""
 
@@ -103,7 +103,7 @@ def reliability_figure(evaluation: Evaluation, bins: int = 10) -> Figure:
     return _grid(evaluation, draw, "predicted probability", "observed frequency", unit=False)
 
 
-@rc_context(_STYLE)
+@rc_context(STYLE)
 def calibration_figure(tests: Mapping[str, Mapping[str, Any]]) -> Figure:
     """Reliability diagrams before (grey rings) and after calibration (dots with Wilson's intervals).
 
@@ -137,7 +137,7 @@ def calibration_figure(tests: Mapping[str, Mapping[str, Any]]) -> Figure:
     return figure
 
 
-@rc_context(_STYLE)
+@rc_context(STYLE)
 def table_2_figure(evaluation: Evaluation) -> Figure:
     """Table 2 as a dot plot: AUROC with interval, and the published values."""
     names = [name for name, one in evaluation.findings.items() if one.auroc.value is not None]
@@ -160,7 +160,7 @@ def table_2_figure(evaluation: Evaluation) -> Figure:
     return figure
 
 
-@rc_context(_STYLE)
+@rc_context(STYLE)
 def subgroup_figure(evaluation: Evaluation) -> Figure:
     """Forest plot: AUROC of each finding in each subgroup."""
     groups = list(evaluation.subgroups)
@@ -177,7 +177,7 @@ def subgroup_figure(evaluation: Evaluation) -> Figure:
     return _grid(evaluation, draw, "AUROC", "", unit=False, height=0.19 * len(groups) + 0.75, columns=3)
 
 
-@rc_context(_STYLE)
+@rc_context(STYLE)
 def readers_figure(comparison: ReaderComparison) -> Figure:
     """The model's ROC against the majority of all readers, and each reader against that of the others."""
     figure, axes = _figure(4.6, 4.8)
@@ -220,7 +220,7 @@ def operating_places(comparison: ReaderComparison) -> dict[str, tuple[float, flo
     }
 
 
-@rc_context(_STYLE)
+@rc_context(STYLE)
 def film_figure(pictures: Sequence[np.ndarray], captions: Sequence[str]) -> Figure:
     """A page of films beside their activation maps, as Figure 2: (a), (b), …."""
     columns = min(2, len(pictures))

@@ -19,6 +19,7 @@ a { color: var(--accent); }
 nav ul { display: flex; flex-wrap: wrap; gap: .25rem 1rem; list-style: none; padding: 0; }
 nav a { display: inline-block; padding: .25rem 0; }
 .headline { font-size: 1.15rem; }
+.loud { font-size: 2.2rem; font-weight: 700; line-height: 1.15; color: #a83200; margin: .5rem 0; }
 .warning { border-left: .3rem solid #a83200; background: #fdf1ec; padding: .5rem .8rem; }
 .note, figcaption { color: var(--soft); font-size: .9rem; text-align: left; }
 .scroll { overflow-x: auto; max-width: 100%; }

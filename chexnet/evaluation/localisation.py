@@ -162,31 +162,35 @@ class Localisation:
 
 def localise_films(
     boxes: Path,
-    images: Path,
+    images: Path | Mapping[str, Path],
     model: Path | None = None,
     *,
     labels: Path | None = None,
     finding: str | None = None,
     film_side: float = FILM_SIDE,
     resampling: Resampling | None = None,
+    only: Sequence[str] | None = None,
 ) -> Localisation:
-    """Run a model on the boxed films of a folder and score its maps.
+    """Run a model on boxed films and score its maps.
 
     Args:
+        images: the folder of the films, or the file of each by its name.
         model: None is the model that comes with chexnet.
         labels: a table with the patient of each image; without it films are resampled.
+        only: findings whose boxes count, for a model that does not know the others.
 
     Raises:
-        ValueError: no boxed film is in the folder, or the model does not know a finding.
+        ValueError: no boxed film is there, or the model does not know a finding.
     """
     # Imported here: scoring plain arrays needs no network runtime.
     from chexnet.evaluation.model_files import run_maps
 
-    drawn = read_boxes(boxes, finding, film_side)
-    maps = run_maps(model, Path(images), [(one.image, one.finding) for one in drawn])
+    drawn = [one for one in read_boxes(boxes, finding, film_side) if only is None or one.finding in only]
+    maps = run_maps(model, images, [(one.image, one.finding) for one in drawn])
     found = [one for one in drawn if (one.image, one.finding) in maps]
     if not found:
-        raise ValueError(f"{images}: holds none of the {len(drawn)} boxed films, such as {drawn[0].image}")
+        where = "the films given" if isinstance(images, Mapping) else images
+        raise ValueError(f"{where}: holds none of the {len(drawn)} boxed films, such as {drawn[0].image}")
     patients = None if labels is None else _patients(labels, [one.image for one in found])
     return Localisation(
         evaluate_localisation(found, maps, patients, resampling),

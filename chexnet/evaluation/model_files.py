@@ -1,7 +1,7 @@
 """Measuring a model file on images, where there is no table of predictions yet."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,12 +69,13 @@ def run_model(model: Path, images: Path, progress: Callable[[int, int], None] | 
 
 
 def run_maps(
-    model: Path | None, images: Path, wanted: Sequence[tuple[str, str]]
+    model: Path | None, images: Path | Mapping[str, Path], wanted: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], Float[np.ndarray, "rows columns"]]:
-    """The model's activation map for each wanted (image name, finding) whose film is in the folder.
+    """The model's activation map for each wanted (image name, finding) whose film is there.
 
     Args:
         model: None is the model that comes with chexnet.
+        images: the folder of the films, or the file of each by its name.
 
     Raises:
         ValueError: the model does not know a finding, or has no maps.
@@ -85,8 +86,11 @@ def run_maps(
     unknown = sorted({finding for _, finding in wanted} - set(classifier.findings))
     if unknown:
         raise ValueError(f"{classifier.path.name} has no finding {', '.join(unknown)}")
-    names = {image for image, _ in wanted}
-    files = [InputFile(images / name, Path(name)) for name in sorted(names) if (images / name).is_file()]
+    names = sorted({image for image, _ in wanted})
+    places = images if isinstance(images, Mapping) else {name: images / name for name in names}
+    files = [
+        InputFile(places[name], Path(name)) for name in names if name in places and places[name].is_file()
+    ]
     maps = {
         scored.file.name.name: scored.prediction.maps
         for scored in score_files(classifier, files)

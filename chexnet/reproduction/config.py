@@ -1,0 +1,116 @@
+"""What to reproduce: the networks, on which films, at which size."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from chexnet.evaluation import EvaluateOptions
+from chexnet.training import TrainConfig
+
+RECIPES = {
+    "chexnet": TrainConfig(name="chexnet"),
+    "pneumonia": TrainConfig(name="pneumonia", task="pneumonia"),
+}
+"""One recipe for each network; those of the 14 pathologies learn from the same split (section 5)."""
+
+TITLES = {
+    "chexnet": "CheXNet",
+    "wang2017": "Wang et al. (2017)",
+    "yao2017": "Yao et al. (2017)",
+    "pneumonia": "CheXNet for pneumonia",
+}
+"""What the tables call them; the first three are the columns of Table 2."""
+
+QUICK = {"weights": "none", "image_size": 64, "max_epochs": 1}
+QUICK_FILMS, QUICK_SAMPLES = 240, 200
+"""Of `--quick`: the same stages in minutes, with numbers that mean nothing."""
+
+
+def _help(text: str) -> dict[str, str]:
+    return {"help": text}
+
+
+def _option(default: Any, text: str) -> Any:
+    return field(default=default, metadata=_help(text))
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What `chexnet reproduce` does; each field is one of its flags."""
+
+    quick: bool = _option(
+        False,
+        f"Go through every stage in minutes: {QUICK_FILMS} films, random weights, {QUICK['image_size']} px, "
+        f"{QUICK['max_epochs']} epoch, {QUICK_SAMPLES} resamples. Its numbers mean nothing.",
+    )
+    only_present: bool = _option(
+        False, "Of an incomplete copy, use the films that are there; --quick does so always."
+    )
+    films: int | None = _option(None, "Use about this many films, whole patients; default: all.")
+    network: tuple[str, ...] = _option(
+        (), f"Train this network alone; repeatable. One of {', '.join(RECIPES)}; default: all."
+    )
+    weights: str | None = _option(None, "Initial weights, as in train; default: imagenet, with --quick none.")
+    image_size: int | None = _option(None, "Side of the networks' input; default: the paper's 224.")
+    max_epochs: int | None = _option(None, "At most so many epochs; default: as in train.")
+    batch_size: int | None = _option(None, "Images a step, over all devices; default: the paper's 16.")
+    seed: int = _option(0, "Decides the splits, the weights, and every other draw.")
+    samples: int | None = _option(None, "Bootstrap resamples; default: the paper's 10,000.")
+    readings: Path | None = field(
+        default=None,
+        metadata=_help(
+            "Radiologists' readings, for Table 1. The films that were read become the test part of the "
+            "pneumonia task, as in the paper."
+        ),
+    )
+    boxes: Path | None = field(
+        default=None, metadata=_help("Radiologists' boxes; default: BBox_List_2017.csv of the data set.")
+    )
+    boxes_finding: str | None = _option(None, "Finding of every box, for a table that names none.")
+    launch: str | None = _option(
+        None,
+        "What starts the processes of a training, before its command, such as 'srun --nodes 2 …'. Lightning "
+        "starts those of one machine by itself.",
+    )
+
+    def __post_init__(self) -> None:
+        for name in self.network:
+            if name not in RECIPES:
+                raise ValueError(f"network is {name!r}; expected {', '.join(RECIPES)}")
+        if self.films is not None and self.films < 40:
+            raise ValueError(f"films is {self.films}; expected at least 40, to have some in every part")
+        if self.seed < 0:
+            raise ValueError(f"seed is {self.seed}; expected at least 0")
+        for name in self.networks:
+            self.recipe(name)
+        self.evaluation("")
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Those to train, in the order of the tables."""
+        return tuple(name for name in RECIPES if not self.network or name in self.network)
+
+    @property
+    def selects_present(self) -> bool:
+        """Whether films that are not there are left out."""
+        return self.only_present or self.quick
+
+    @property
+    def wanted_films(self) -> int | None:
+        """About how many films to use; None for all."""
+        return QUICK_FILMS if self.films is None and self.quick else self.films
+
+    def recipe(self, network: str) -> TrainConfig:
+        """How a network is trained: the paper's recipe, then `--quick`, then what was asked for."""
+        asked = {
+            name: getattr(self, name)
+            for name in ("weights", "image_size", "max_epochs", "batch_size")
+            if getattr(self, name) is not None
+        }
+        changes: dict[str, Any] = {**(QUICK if self.quick else {}), **asked, "seed": self.seed}
+        return replace(RECIPES[network], **changes)
+
+    def evaluation(self, split: str) -> EvaluateOptions:
+        """How it is measured."""
+        samples = self.samples or (QUICK_SAMPLES if self.quick else EvaluateOptions().samples)
+        return EvaluateOptions(samples=samples, seed=self.seed, split=split)

@@ -1,0 +1,184 @@
+"""The stages before any network: the data set checked, divided, packed."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from chexnet.arrays import Int
+from chexnet.datasets import ChestXray14, Labels
+from chexnet.datasets.boxes import read_boxes
+from chexnet.datasets.chestxray14 import BOXES, OFFICIAL_LISTS, TABLES
+from chexnet.datasets.pneumonia_split import split_pneumonia
+from chexnet.datasets.split_files import write_split
+from chexnet.datasets.splits import Split, split_patients
+from chexnet.datasets.tables import read_table
+from chexnet.paper import PNEUMONIA_SPLIT
+from chexnet.reproduction.config import Reproduction
+
+Task = Literal["pathologies", "pneumonia"]
+INVENTORY = "inventory.json"
+SPLIT = "split.csv"
+IMAGES = 112_120
+"""Of ChestX-ray14 (section 3.1)."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """The data set of a reproduction.
+
+    Attributes:
+        root: a ChestX-ray14 folder.
+        boxes: a table of radiologists' boxes.
+    """
+
+    root: Path
+    boxes: Path
+    boxes_finding: str | None
+    readings: Path | None
+
+    def sources(self) -> dict[str, Path]:
+        """The tables that decide what is read."""
+        names = (*TABLES, *OFFICIAL_LISTS.values(), BOXES)
+        return {name: self.root / name for name in names if (self.root / name).is_file()}
+
+    def listing(self) -> str:
+        """SHA-256 of the names and sizes of all films: another film, another hash."""
+        files = sorted(ChestXray14(self.root).image_files().values())
+        lines = [f"{file.relative_to(self.root)} {file.stat().st_size}\n" for file in files]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def check(data: Data, config: Reproduction, folder: Path) -> Mapping[str, Any]:
+    """Compare the folder with its table, and leave what is there.
+
+    Raises:
+        ValueError: a film is damaged, or missing where all are asked for.
+    """
+    inventory = ChestXray14(data.root).inventory()
+    there = inventory.expected - len(inventory.missing)
+    hint = ""
+    if inventory.damaged:
+        hint = "fetch the damaged films again"
+    elif inventory.missing and not config.selects_present:
+        hint = (
+            f'complete it with "chexnet download {data.root}", or use the films that are there with '
+            "--only-present"
+        )
+    elif not there:
+        hint = f'fetch them with "chexnet download {data.root}"'
+    if hint:
+        raise ValueError(f"{data.root}: {inventory.message}\n{hint}")
+    content = {"table": inventory.table, "expected": inventory.expected, "there": there}
+    lines = {"message": inventory.message, "complete": inventory.complete}
+    (folder / INVENTORY).write_text(json.dumps(content | lines, indent=1) + "\n", encoding="utf-8")
+    return content
+
+
+def split(task: Task, data: Data, config: Reproduction, folder: Path) -> Mapping[str, Any]:
+    """Draw the split of a task and write it to `split.csv`, no patient on two sides."""
+    labels = ChestXray14(data.root).labels()
+    files = ChestXray14(data.root).image_files()
+    there = np.flatnonzero([name in files for name in labels.images])
+    rows = choose_films(labels, there, config.wanted_films, _wanted_patients(labels, data), config.seed)
+    chosen = labels.take(rows)
+    assert chosen.patients is not None
+    if task == "pneumonia":
+        parts, how = split_of_pneumonia(chosen, _read_films(data), config.seed)
+    else:
+        parts = split_patients(chosen.patients, seed=config.seed)
+        how = "70 / 10 / 20 of the images by patient (section 5)"
+    origin = {"data": "ChestX-ray14", "kind": task, "how": how, "seed": config.seed}
+    written = write_split(folder / SPLIT, chosen.images, chosen.patients, parts, origin)
+    return {
+        "how": how,
+        "films_there": len(there),
+        "films_used": len(rows),
+        "images": dict(written.images),
+        "patients": dict(written.patients),
+        "sha256": dict(written.sha256),
+    }
+
+
+def choose_films(
+    labels: Labels,
+    there: Int[np.ndarray, " there"],
+    wanted: int | None,
+    first: Sequence[str],
+    seed: int,
+) -> Int[np.ndarray, " chosen"]:
+    """Rows of about `wanted` films that are there, whole patients.
+
+    A quarter are of patients who are named `first` (those with boxes or readings), a quarter of patients with
+    pneumonia, the rest at random, so that a few hundred films have something for every stage.
+    """
+    if wanted is None or wanted >= len(there):
+        return there
+    assert labels.patients is not None
+    owner = np.asarray(labels.patients)[there]
+    pneumonia = labels.values[there, list(labels.findings).index("Pneumonia")] == 1
+    order = np.random.default_rng(seed).permutation(np.unique(owner)).tolist()
+    films = dict(zip(*_grouped(owner), strict=True))
+    quarters = ([p for p in order if p in set(first)], [p for p in order if pneumonia[films[p]].any()], order)
+    chosen: dict[str, None] = {}
+    count = 0
+    for number, patients in enumerate(quarters, start=1):
+        limit = wanted if number == len(quarters) else number * wanted // 4
+        for patient in patients:
+            if count >= limit:
+                break
+            if patient not in chosen:
+                chosen[patient] = None
+                count += len(films[patient])
+    return there[np.isin(owner, list(chosen))]
+
+
+def _grouped(owner: np.ndarray) -> tuple[list[str], list[np.ndarray]]:
+    names, places = np.unique(owner, return_inverse=True)
+    return names.tolist(), [np.flatnonzero(places == place) for place in range(len(names))]
+
+
+def split_of_pneumonia(labels: Labels, read: Sequence[str], seed: int) -> tuple[Split, str]:
+    """The split of section 3.1, and in words how it came about.
+
+    Exactly the paper's numbers for the whole data set. Where radiologists have read films, those are the
+    test part, as the paper's 420 were, and no patient of theirs is in another. Of a part of the data set,
+    70 / 10 / 20 by patient, since the paper's test part would be a film or two.
+    """
+    assert labels.patients is not None
+    owner = np.asarray(labels.patients)
+    tested = np.isin(np.asarray(labels.images), np.asarray(read or [""]))
+    if tested.any():
+        others = np.flatnonzero(~np.isin(owner, owner[tested]))
+        images = {name: size for name, (_, size) in PNEUMONIA_SPLIT.items()}
+        share = images["validation"] / (images["train"] + images["validation"])
+        inner = split_patients(
+            owner[others].tolist(), {"train": 1 - share, "validation": share, "test": 0.0}, seed=seed
+        )
+        how = (
+            "test: the films that radiologists read; validation: the paper's share of the others, by patient"
+        )
+        return Split(others[inner.train], others[inner.validation], np.flatnonzero(tested)), how
+    if len(labels.images) == IMAGES:
+        drawn = split_pneumonia(labels.images, labels.patients, seed=seed)
+        return drawn, "the patients and images of section 3.1"
+    # Another seed than the other task's, since it is another split in the paper too.
+    how = "70 / 10 / 20 of the images by patient, as this is a part of the data set"
+    return split_patients(labels.patients, seed=seed + 1), how
+
+
+def _read_films(data: Data) -> list[str]:
+    return [] if data.readings is None else list(dict.fromkeys(read_table(data.readings).images()))
+
+
+def _wanted_patients(labels: Labels, data: Data) -> list[str]:
+    """Patients with boxes or readings, which the last stages look at."""
+    wanted = set(_read_films(data))
+    if data.boxes.is_file():
+        wanted |= {one.image for one in read_boxes(data.boxes, data.boxes_finding)}
+    assert labels.patients is not None
+    return [patient for image, patient in zip(labels.images, labels.patients, strict=True) if image in wanted]

@@ -1,0 +1,201 @@
+"""The whole experiment on a small synthetic ChestX-ray14, and on the real films that are there."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from chestxray14_folder import write_chestxray14
+
+from chexnet.datasets import ChestXray14
+from chexnet.datasets.split_files import read_split
+from chexnet.paper import PNEUMONIA_SPLIT
+from chexnet.reproduction import Reproduction, Steps, reproduce
+from chexnet.reproduction.data import choose_films, split_of_pneumonia
+from chexnet.reproduction.networks import Training
+from chexnet.training import Hardware, TrainConfig
+
+ROOT = Path(__file__).parents[2]
+HERE = Hardware(accelerator="cpu", workers=0)
+TINY = Reproduction(quick=True, films=100, image_size=32, network=("chexnet",))
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return write_chestxray14(tmp_path_factory.mktemp("ChestX-ray14"))
+
+
+@pytest.fixture(scope="module")
+def finished(root, tmp_path_factory):
+    output = tmp_path_factory.mktemp("reproduction")
+    return output, reproduce(root, output, TINY, HERE)
+
+
+def states(outcomes):
+    return {one.stage: one.state for one in outcomes}
+
+
+def test_all_stages_end_in_one_report(finished):
+    output, outcomes = finished
+    assert set(states(outcomes).values()) == {"done"}
+    page = (output / "report" / "report.html").read_text()
+    assert '<p class="loud">These numbers mean nothing.</p>' in page
+    assert "100 films were used, of 120 that are there" in page
+    for published in ("0.8094", "0.7160", "0.7720"):
+        assert published in page
+    assert "CheXNet: here" in page
+    assert "chexnet train" in page
+    # Two pictures are drawn as vectors, the films of Figure 2 as pixels.
+    assert len(re.findall(r'src="data:image/png', page)) == 1
+    measured = json.loads((output / "evaluate-chexnet" / "evaluation.json").read_text())
+    shown = re.search(r"Mean AUROC of \d+ pathologies: <strong>([\d.]+)", page)
+    assert float(shown[1]) == pytest.approx(measured["mean_auroc"], abs=5e-5)
+
+
+def test_what_is_done_is_kept_and_the_same_numbers_give_the_same_page(root, finished):
+    output, _ = finished
+    page = (output / "report" / "report.html").read_bytes()
+    assert set(states(reproduce(root, output, TINY, HERE)).values()) == {"kept"}
+    again = reproduce(root, output, TINY, HERE, steps=Steps(from_stage="figure-2"))
+    assert [one.stage for one in again if one.state == "done"] == ["figure-2", "localise-chexnet", "report"]
+    assert (output / "report" / "report.html").read_bytes() == page
+
+
+def test_the_record_says_what_was_run_on_what(finished):
+    output, _ = finished
+    record = json.loads((output / "reproduction.json").read_text())
+    train = next(one for one in record["stages"] if one["stage"] == "train-chexnet")
+    assert train["details"]["command"].startswith("chexnet train ")
+    assert "--split" in train["details"]["command"]
+    assert "chexnet.onnx" in train["outputs"]
+    assert train["attempts"][0]["seconds"] > 0
+    split = next(one for one in record["stages"] if one["stage"] == "split-pathologies")
+    assert split["details"]["films_used"] == 100
+
+
+def test_boxed_films_of_the_test_part_alone_are_scored(finished):
+    output, _ = finished
+    found = json.loads((output / "localise-chexnet" / "localisation.json").read_text())
+    counts = found["counts"]
+    assert 0 < counts["of_the_test_part"] == found["localisation"]["films"] < counts["there"]
+
+
+def test_an_incomplete_copy_is_refused_with_what_to_do(root, tmp_path):
+    copy = write_chestxray14(tmp_path / "copy", patients=20)
+    next(copy.rglob("*_001.png")).unlink()
+    with pytest.raises(ValueError, match=r"39 of the 40 images(.|\n)*chexnet download(.|\n)*--only-present"):
+        reproduce(copy, tmp_path / "out", replace(TINY, quick=False, weights="none"), HERE)
+    assert not (tmp_path / "out" / "check").exists()
+
+
+def test_a_choice_of_films_keeps_patients_whole_and_holds_what_is_asked_for(root):
+    labels = ChestXray14(root).labels()
+    there = np.arange(len(labels.images))
+    rows = choose_films(labels, there, 40, ["4", "8"], seed=0)
+    owner = np.asarray(labels.patients)
+    assert 40 <= len(rows) <= 42
+    assert {"4", "8"} <= set(owner[rows])
+    assert np.isin(np.flatnonzero(np.isin(owner, owner[rows])), rows).all()
+    assert choose_films(labels, there, None, [], seed=0) is there
+
+
+def test_films_that_were_read_are_the_test_part_of_the_pneumonia_task(root):
+    labels = ChestXray14(root).labels()
+    read = ["00000004_000.png", "00000009_001.png"]
+    parts, how = split_of_pneumonia(labels, read, seed=0)
+    names = np.asarray(labels.images)
+    assert set(names[parts.test]) == set(read)
+    owner = np.asarray(labels.patients)
+    assert not np.isin(owner[np.concatenate([parts.train, parts.validation])], ["4", "9"]).any()
+    assert "radiologists read" in how
+
+
+def test_the_whole_data_set_has_the_papers_split_of_the_pneumonia_task(data_dir):
+    labels = ChestXray14(data_dir / "chestxray14").labels()
+    parts, _ = split_of_pneumonia(labels, [], seed=0)
+    assert {name: len(rows) for name, rows in parts.parts().items()} == {
+        name: images for name, (_, images) in PNEUMONIA_SPLIT.items()
+    }
+
+
+def test_a_training_is_one_command_that_a_person_could_type(tmp_path):
+    training = Training(
+        Path("data"), TrainConfig(weights="none"), Hardware(devices="8"), ("--split", "s.csv"), "srun -N 2"
+    )
+    assert training.command(tmp_path)[:6] == ["srun", "-N", "2", sys.executable, "-m", "chexnet"]
+    shown = training.shown(Path("run"))
+    assert shown == "srun -N 2 chexnet train data run --split s.csv --weights none --devices 8"
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"network": ("resnet",)}, "network is 'resnet'; expected chexnet"),
+        ({"films": 3}, "films is 3; expected at least 40"),
+        ({"image_size": 100}, "image_size is 100; expected a multiple of 32"),
+        ({"samples": -1}, "samples"),
+        ({"seed": -1}, "seed is -1"),
+    ],
+    ids=str,
+)
+def test_impossible_settings_are_refused(settings, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        Reproduction(**settings)
+
+
+def command(root, output, *more):
+    settings = ["--quick", "--films", 100, "--image-size", 32, "--network", "chexnet", "--max-epochs", 2]
+    where = ["--output", output, "--accelerator", "cpu", "--workers", 0]
+    words = [sys.executable, "-m", "chexnet", "reproduce", root, *settings, *where, *more]
+    return [str(word) for word in words]
+
+
+def run(root, output):
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    ended = subprocess.run(
+        command(root, output), capture_output=True, text=True, check=False, cwd=ROOT, env=environment
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["training", "report"])
+def test_killed_in_the_middle_the_next_run_ends_with_the_same_numbers(root, tmp_path, moment):
+    output, whole = tmp_path / "killed", tmp_path / "whole"
+    run(root, whole)
+    waited = {"training": "train-chexnet.partial/last.ckpt", "report": "localise-chexnet"}[moment]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        command(root, output), stderr=subprocess.DEVNULL, cwd=ROOT, env=environment, start_new_session=True
+    )
+    try:
+        while not (output / waited).exists() and process.poll() is None:
+            time.sleep(0.02)
+    finally:
+        # The command and the training that it started.
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    run(root, output)
+    for name in ("evaluate-chexnet/evaluation.json", "localise-chexnet/localisation.json"):
+        assert (output / name).read_bytes() == (whole / name).read_bytes()
+    pages = [(one / "report" / "report.html").read_text() for one in (output, whole)]
+    assert pages[0].replace(str(output), "") == pages[1].replace(str(whole), "")
+
+
+@pytest.mark.slow
+def test_the_rehearsal_on_the_real_films_says_what_it_is(data_dir, tmp_path):
+    outcomes = reproduce(data_dir / "chestxray14", tmp_path, Reproduction(quick=True, image_size=32), HERE)
+    assert set(states(outcomes).values()) == {"done"}
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "These numbers mean nothing." in page
+    assert "of 1,330 that are there and 112,120 in the table" in page
+    split = read_split(tmp_path / "split-pathologies" / "split.csv")
+    assert 240 <= sum(map(len, split.images.values())) < 260

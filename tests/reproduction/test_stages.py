@@ -1,0 +1,277 @@
+"""Stages are done once, again when what they were made from changes, and whole or not at all."""
+
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chexnet.reproduction.run import Steps, Watcher, run_stages
+from chexnet.reproduction.stage import RECORD, Stage, read_finished
+
+TEXTS = {"one.txt": "one", "two.txt": "two"}
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("a,b\n")
+    return path
+
+
+class Kitchen:
+    """Three stages that read what came before; each counts how often it was run."""
+
+    def __init__(self, output, source):
+        self.output, self.source, self.runs = output, source, []
+        self.factor = 2
+
+    def stages(self):
+        return [
+            Stage("read", "reads", self.read, sources={"table": self.source}),
+            Stage("double", "doubles", self.double, {"factor": self.factor}, needs=("read",), resumes=True),
+            Stage("page", "writes", self.page, needs=("read",), uses=("double",)),
+        ]
+
+    def read(self, folder, _progress):
+        self.runs.append("read")
+        (folder / "length.txt").write_text(str(len(self.source.read_text().strip())))
+        return {"characters": 3}
+
+    def double(self, folder, progress):
+        self.runs.append("double")
+        for done, name in enumerate(TEXTS, start=1):
+            if not (folder / name).exists():
+                (folder / name).write_text(TEXTS[name] * self.factor)
+            progress(done, len(TEXTS))
+
+    def page(self, folder, _progress):
+        self.runs.append("page")
+        double = self.output / "double" / "one.txt"
+        (folder / "page.html").write_text(double.read_text() if double.exists() else "no double")
+
+    def run(self, **steps):
+        self.runs.clear()
+        return {one.stage: one for one in run_stages(self.stages(), self.output, Steps(**steps))}
+
+
+@pytest.fixture
+def kitchen(tmp_path, source):
+    return Kitchen(tmp_path / "output", source)
+
+
+def test_what_is_done_is_kept(kitchen):
+    first = kitchen.run()
+    assert kitchen.runs == ["read", "double", "page"]
+    assert {one.state for one in first.values()} == {"done"}
+    assert {one.state for one in kitchen.run().values()} == {"kept"}
+    assert kitchen.runs == []
+
+
+def test_a_changed_source_that_changes_nothing_further_on_repeats_its_stage_alone(kitchen, source):
+    kitchen.run()
+    source.write_text("c,d\n")
+    outcomes = kitchen.run()
+    assert kitchen.runs == ["read"]
+    assert outcomes["read"].reason.startswith("sources table was ")
+    source.write_text("longer,d\n")
+    kitchen.run()
+    assert kitchen.runs == ["read", "double", "page"]
+
+
+def test_a_changed_setting_repeats_what_depends_on_it_and_keeps_hours_of_work_aside(kitchen):
+    kitchen.run()
+    kitchen.factor = 3
+    outcomes = kitchen.run()
+    assert kitchen.runs == ["double", "page"]
+    assert outcomes["double"].reason == "settings factor was 2 and is 3"
+    assert (kitchen.output / "double" / "one.txt").read_text() == "oneoneone"
+    assert (kitchen.output / "earlier" / "double-1" / "one.txt").read_text() == "oneone"
+    assert sorted(path.name for path in (kitchen.output / "earlier").iterdir()) == ["double-1"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (lambda path: path.unlink(), "one.txt is no longer there"),
+        (lambda path: path.write_text("longer than it was"), "one.txt has another size than when it was"),
+        (lambda path: path.write_text("twoone"), "one.txt has other bytes than when it was written"),
+    ],
+    ids=["gone", "longer", "other"],
+)
+def test_a_damaged_file_is_noticed(kitchen, damage, why):
+    kitchen.run()
+    damage(kitchen.output / "double" / "one.txt")
+    assert kitchen.run()["double"].reason.startswith(why)
+    # The page is made from the same bytes as before.
+    assert kitchen.runs == ["double"]
+
+
+def test_touched_files_of_the_same_bytes_are_kept(kitchen):
+    kitchen.run()
+    for path in (kitchen.output / "double").iterdir():
+        os.utime(path, (1, 1))
+    kitchen.run()
+    assert kitchen.runs == []
+
+
+def test_from_a_stage_all_is_done_again(kitchen):
+    kitchen.run()
+    outcomes = kitchen.run(from_stage="double")
+    assert kitchen.runs == ["double", "page"]
+    assert outcomes["double"].reason == "asked for again"
+
+
+def test_a_skipped_stage_is_left_out_and_what_it_left_earlier_is_used(kitchen):
+    outcomes = kitchen.run(skip=("double",))
+    assert outcomes["double"].state == "left out"
+    assert (kitchen.output / "page" / "page.html").read_text() == "no double"
+    kitchen.run()
+    assert kitchen.runs == ["double", "page"]
+    assert kitchen.run(skip=("double",))["double"].state == "kept"
+    assert (kitchen.output / "page" / "page.html").read_text() == "oneone"
+
+
+def test_without_what_it_needs_a_stage_is_left_out_with_the_reason(kitchen):
+    outcomes = kitchen.run(skip=("read",))
+    assert outcomes["page"].state == "left out"
+    assert outcomes["page"].reason == "needs read"
+    with pytest.raises(ValueError, match="page needs what read leaves; run that stage first"):
+        kitchen.run(only=("page",))
+
+
+def test_one_stage_alone(kitchen):
+    kitchen.run(only=("read",))
+    assert kitchen.runs == ["read"]
+    kitchen.run(only=("page",))
+    assert kitchen.runs == ["page"]
+
+
+@pytest.mark.parametrize("steps", [{"from_stage": "dbl"}, {"only": ("dbl",)}, {"skip": ("dbl",)}], ids=str)
+def test_a_stage_that_does_not_exist_is_refused(kitchen, steps):
+    with pytest.raises(ValueError, match="there is no stage 'dbl'; the stages are read, double, page"):
+        kitchen.run(**steps)
+
+
+def test_the_record_holds_versions_hashes_and_times(kitchen):
+    kitchen.run()
+    content = json.loads((kitchen.output / "reproduction.json").read_text())
+    read, double, _ = content["stages"]
+    assert read["details"] == {"characters": 3}
+    assert read["outputs"].keys() == {"length.txt"}
+    assert len(read["inputs"]["sources"]["table"]) == 64
+    assert double["inputs"]["stages"]["read"] == read_finished(kitchen.output / "read")[0].digest
+    assert double["attempts"][0]["seconds"] >= 0
+    assert content["software"]["numpy"]
+
+
+def test_a_failed_stage_leaves_nothing_under_its_name_and_goes_on_where_it_was(kitchen):
+    stages = kitchen.stages()
+    stages[1] = replace(stages[1], run=lambda folder, progress: (folder / "missing" / "x").read_text())
+    with pytest.raises(FileNotFoundError):
+        run_stages(stages, kitchen.output)
+    assert not (kitchen.output / "double").exists()
+    (kitchen.output / "double.partial" / "one.txt").write_text("from before")
+    kitchen.run()
+    assert (kitchen.output / "double" / "one.txt").read_text() == "from before"
+    record = json.loads((kitchen.output / "double" / RECORD).read_text())
+    assert len(record["attempts"]) == 2
+
+
+def test_what_an_interrupted_stage_of_other_settings_left_is_kept_aside(kitchen):
+    stages = kitchen.stages()
+    stages[1] = replace(stages[1], run=lambda folder, progress: (folder / "missing" / "x").read_text())
+    with pytest.raises(FileNotFoundError):
+        run_stages(stages, kitchen.output)
+    (kitchen.output / "double.partial" / "one.txt").write_text("from before")
+    kitchen.factor = 5
+    kitchen.run()
+    assert (kitchen.output / "double" / "one.txt").read_text() == "one" * 5
+    assert (kitchen.output / "earlier" / "double.partial-1" / "one.txt").read_text() == "from before"
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from test_stages import Kitchen
+from chexnet.reproduction import stage as module
+
+kitchen = Kitchen(Path(sys.argv[2]), Path(sys.argv[3]))
+calls = 0
+
+def killing(function):
+    def counted(*arguments, **options):
+        global calls
+        calls += 1
+        if calls == int(sys.argv[4]):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*arguments, **options)
+    return counted
+
+# Every change of the disk that the engine makes is a place to be killed at.
+for name in ("rename", "replace", "write_text", "write_bytes", "mkdir"):
+    setattr(Path, name, killing(getattr(Path, name)))
+kitchen.run()
+print(calls)
+"""
+
+
+def run_killed(kitchen, source, call):
+    here = Path(__file__).parent
+    command = [sys.executable, "-c", KILLED, here, kitchen.output, source, str(call)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=here.parents[1])
+
+
+def contents(output):
+    """All that the stages left, but for the times."""
+    return {
+        path.relative_to(output): path.read_bytes()
+        for path in output.rglob("*")
+        if path.is_file() and path.name not in (RECORD, "reproduction.json", "lock")
+    }
+
+
+def test_killed_at_any_change_of_the_disk_the_next_run_ends_with_the_same_bytes(tmp_path, source):
+    whole = Kitchen(tmp_path / "whole", source)
+    whole.run()
+    whole.factor = 3
+    whole.run()
+    changes = int(run_killed(Kitchen(tmp_path / "count", source), source, 0).stdout)
+    assert changes > 20
+    for call in range(1, changes + 1, 5):
+        kitchen = Kitchen(tmp_path / f"killed-{call}", source)
+        assert run_killed(kitchen, source, call).returncode == -signal.SIGKILL
+        kitchen.run()
+        kitchen.factor = 3
+        kitchen.run()
+        assert contents(kitchen.output) == contents(whole.output), call
+        assert {one.state for one in kitchen.run().values()} == {"kept"}
+
+
+def test_a_run_waits_for_another_in_the_same_folder(kitchen):
+    kitchen.run()
+    waited = []
+    context = multiprocessing.get_context("spawn")
+    ready = context.Event()
+    holder = context.Process(target=hold, args=(kitchen.output, ready))
+    holder.start()
+    assert ready.wait(60)
+    run_stages(kitchen.stages(), kitchen.output, watcher=Watcher(wait=waited.append))
+    assert waited == [str(holder.pid)]
+    holder.join(60)
+    assert holder.exitcode == 0
+
+
+def hold(output, ready):
+    def slowly(folder, progress):
+        ready.set()
+        time.sleep(0.5)
+
+    run_stages([Stage("slow", "sleeps", slowly)], output)
