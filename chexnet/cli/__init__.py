@@ -10,6 +10,7 @@ import click
 from chexnet._version import __version__
 
 _COMMANDS = {
+    "audit": "Look for patients on two sides of a split, and for duplicates.",
     "evaluate": "Measure predictions against labels: AUROC with intervals, Table 2.",
     "localise": "Compare activation maps with radiologists' boxes.",
     "predict": "Read radiographs: probability of each pathology, with class activation maps.",

@@ -1,7 +1,8 @@
 """ChestX-ray14 and plain CSV manifests, patient-wise splits."""
 
+from chexnet.datasets.audit import Audit, audit_splits
 from chexnet.datasets.boxes import Boxes, read_boxes
-from chexnet.datasets.chestxray14 import ChestXray14
+from chexnet.datasets.chestxray14 import ChestXray14, Inventory
 from chexnet.datasets.contamination import (
     Contamination,
     TrainingImages,
@@ -9,6 +10,7 @@ from chexnet.datasets.contamination import (
     read_training_list,
 )
 from chexnet.datasets.drawing import DrawnSplits, SplitConfig, draw_splits
+from chexnet.datasets.fingerprints import Fingerprints, Twins, find_twins, fingerprint, fingerprint_files
 from chexnet.datasets.image_lists import hash_image_ids, read_image_list
 from chexnet.datasets.known_images import read_known_images
 from chexnet.datasets.labels import Labels, read_labels
@@ -28,12 +30,15 @@ from chexnet.datasets.splits import (
 from chexnet.datasets.tables import BadTable, ColumnNames
 
 __all__ = [
+    "Audit",
     "BadTable",
     "Boxes",
     "ChestXray14",
     "ColumnNames",
     "Contamination",
     "DrawnSplits",
+    "Fingerprints",
+    "Inventory",
     "Labels",
     "Manifest",
     "Selection",
@@ -41,10 +46,15 @@ __all__ = [
     "SplitConfig",
     "SplitLists",
     "TrainingImages",
+    "Twins",
     "WrittenSplit",
     "apply_split",
+    "audit_splits",
     "draw_splits",
     "find_contamination",
+    "find_twins",
+    "fingerprint",
+    "fingerprint_files",
     "hash_image_ids",
     "known_labels",
     "label_strata",

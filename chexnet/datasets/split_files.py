@@ -29,8 +29,8 @@ class SplitLists:
 
     Attributes:
         name: the file's or folder's.
-        images: the names in each part: "train", "validation", "test", or NIH's "train_val"; a single list
-            whose name says nothing is called by its file's name.
+        images: the names in each part, those first that are learned from: "train", NIH's "train_val",
+            "validation", "test"; a single list whose name says nothing is called by its file's name.
         patients: the patient of each image, as far as the file says.
     """
 
@@ -105,9 +105,10 @@ def read_split(path: str | PathLike[str]) -> SplitLists:
     """
     path = Path(path)
     if path.is_dir():
-        lists = sorted(file for file in path.glob("*.txt") if _part_of(file) in _PARTS)
+        lists = [file for file in path.glob("*.txt") if _part_of(file) in _PARTS]
         if not lists:
             raise ValueError(f"{path}: no list of images; expected such as train_list.txt and test_list.txt")
+        lists.sort(key=lambda file: _PARTS.index(_part_of(file)))
         return SplitLists(path.name, {_part_of(file): read_image_list(file) for file in lists}, {})
     if path.suffix.lower() not in {".csv", ".parquet", ".pq"}:
         return SplitLists(path.name, {_part_of(path): read_image_list(path)}, {})
@@ -161,7 +162,7 @@ def _read_table(path: Path) -> SplitLists:
     patients = table.known_column(PATIENT_COLUMNS)
     return SplitLists(
         path.name,
-        {part: tuple(names) for part, names in listed.items()},
+        {part: tuple(listed[part]) for part in sorted(listed, key=[*_PARTS, *listed].index)},
         {} if patients is None else dict(zip(images, patients, strict=True)),
     )
 
