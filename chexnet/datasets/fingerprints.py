@@ -20,9 +20,9 @@ BITS = 255
 
 NEAR = 24
 """Bits that near-duplicates may differ in. Of the 883,785 pairs of 1,330 films of ChestX-ray14, all but one
-differ in 50 or more, and that one in none: its pixels are the same. Fifty films stored again differ in at most
-6 (JPEG of quality 50), 2 (224 pixels wide), 4 (30 % less contrast), 26 (gamma of 1.5) and 32 (cropped by 2 of
-256 pixels)."""
+differ in 50 or more, and that one in none: its pixels are the same. Fifty films stored again differ in at
+most 6 (JPEG of quality 50), 2 (224 pixels wide), 4 (30 % less contrast), 26 (gamma of 1.5) and 32 (cropped by
+2 of 256 pixels)."""
 
 _SIDE, _FREQUENCIES = 32, 16
 _PLAIN = Preprocessing(size=_SIDE, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
