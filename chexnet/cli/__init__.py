@@ -13,6 +13,7 @@ _COMMANDS = {
     "audit": "Look for patients on two sides of a split, and for duplicates.",
     "evaluate": "Measure predictions against labels: AUROC with intervals, Table 2.",
     "localise": "Compare activation maps with radiologists' boxes.",
+    "pack": "Pack films at the network's size, for training that does not wait.",
     "predict": "Read radiographs: probability of each pathology, with class activation maps.",
     "model": "Inspect and verify a model file.",
     "readers": "Compare a model with radiologists, as in Table 1.",

@@ -15,6 +15,8 @@ from chexnet.datasets.image_lists import hash_image_ids, read_image_list
 from chexnet.datasets.known_images import read_known_images
 from chexnet.datasets.labels import Labels, read_labels
 from chexnet.datasets.manifest import Manifest, known_labels, read_manifest
+from chexnet.datasets.packed import BadPack, Pack, open_pack
+from chexnet.datasets.packing import PackConfig, Packed, pack_data, pack_films
 from chexnet.datasets.pneumonia_split import split_pneumonia
 from chexnet.datasets.selection import Selection
 from chexnet.datasets.split_files import SplitLists, WrittenSplit, apply_split, read_split, write_split
@@ -31,6 +33,7 @@ from chexnet.datasets.tables import BadTable, ColumnNames
 
 __all__ = [
     "Audit",
+    "BadPack",
     "BadTable",
     "Boxes",
     "ChestXray14",
@@ -41,6 +44,9 @@ __all__ = [
     "Inventory",
     "Labels",
     "Manifest",
+    "Pack",
+    "PackConfig",
+    "Packed",
     "Selection",
     "Split",
     "SplitConfig",
@@ -58,6 +64,9 @@ __all__ = [
     "hash_image_ids",
     "known_labels",
     "label_strata",
+    "open_pack",
+    "pack_data",
+    "pack_films",
     "read_boxes",
     "read_image_list",
     "read_known_images",

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,20 +145,27 @@ class ChestXray14:
             )
         return lists
 
-    def manifest(self, selection: Selection = EVERY_IMAGE, *, only_present: bool = False) -> Manifest:
+    def manifest(
+        self,
+        selection: Selection = EVERY_IMAGE,
+        *,
+        only_present: bool = False,
+        present: Iterable[str] | None = None,
+    ) -> Manifest:
         """The images of the table with their 14 labels; all of them unless a selection is asked for.
 
         Args:
             selection: what to keep; `selection.apply(labels)` counts what it leaves out.
             only_present: leave out the images whose files are not there. Off by default, so that an
                 incomplete copy is an error and not a smaller data set.
+            present: names of the images that are there, as of a pack; None looks for their files.
 
         Raises:
             ValueError: files are missing, or the table says what it cannot mean.
         """
         labels = self.labels()
         labels = labels.take(selection.apply(labels).rows)
-        files = self.image_files()
+        files = self.image_files() if present is None else {name: self.root / name for name in present}
         missing = [name for name in labels.images if name not in files]
         if missing and not only_present:
             raise ValueError(

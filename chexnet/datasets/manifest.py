@@ -1,13 +1,14 @@
 """The table a network is trained from: one row an image, its patient, its labels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
 from chexnet.arrays import Bool, Float, Float32, Int
+from chexnet.datasets.packed import Pack
 from chexnet.datasets.tables import PATIENT_COLUMNS, BadTable, Table, read_table
 from chexnet.paper import PATHOLOGIES
 
@@ -29,6 +30,7 @@ class Manifest:
         findings: names of the label columns.
         labels: 0 absent, 1 present, between them a soft label (a probability), NaN unknown.
         splits: "train", "validation" or "test" for each image, where the table says so.
+        pack: what to read the images from instead of their files, which then need not be there.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Manifest:
     findings: tuple[str, ...]
     labels: Float32[np.ndarray, "images findings"]
     splits: tuple[str, ...] | None = None
+    pack: Pack | None = None
 
     def __post_init__(self) -> None:
         splits = self.images if self.splits is None else self.splits
@@ -63,13 +66,12 @@ class Manifest:
 
     def select(self, rows: Int[np.ndarray, " rows"]) -> "Manifest":
         """The manifest of these rows alone, in their order."""
-        return Manifest(
-            self.name,
-            tuple(self.images[row] for row in rows),
-            tuple(self.patients[row] for row in rows),
-            self.findings,
-            self.labels[rows],
-            tuple(self.splits[row] for row in rows) if self.splits is not None else None,
+        return replace(
+            self,
+            images=tuple(self.images[row] for row in rows),
+            patients=tuple(self.patients[row] for row in rows),
+            labels=self.labels[rows],
+            splits=tuple(self.splits[row] for row in rows) if self.splits is not None else None,
         )
 
     def with_findings(self, findings: Sequence[str]) -> "Manifest":
@@ -84,9 +86,22 @@ class Manifest:
                 f"{self.name}: no label column for {', '.join(missing)}; it has {', '.join(self.findings)}"
             )
         columns = [self.findings.index(finding) for finding in findings]
-        return Manifest(
-            self.name, self.images, self.patients, tuple(findings), self.labels[:, columns], self.splits
-        )
+        return replace(self, findings=tuple(findings), labels=self.labels[:, columns])
+
+    def read_from(self, pack: Pack) -> "Manifest":
+        """The same images, read from a pack.
+
+        Raises:
+            ValueError: the pack lacks an image, or could not read it when it was made.
+        """
+        missing = [image for image in self.image_ids if image not in pack]
+        if missing:
+            reason = pack.problems.get(missing[0], "it was not among the films that were packed")
+            raise ValueError(
+                f"{pack.folder}: {len(missing):,} of {len(self):,} images are not in the pack, the first "
+                f"{missing[0]} ({reason})"
+            )
+        return replace(self, pack=pack)
 
 
 def known_labels(

@@ -4,7 +4,7 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -142,7 +142,7 @@ def apply_split(manifest: Manifest, split: SplitLists, *, only_present: bool = F
     rows = np.flatnonzero([name in part_of for name in manifest.image_ids])
     chosen = manifest.select(rows)
     splits = tuple(part_of[name] for name in chosen.image_ids)
-    return Manifest(chosen.name, chosen.images, chosen.patients, chosen.findings, chosen.labels, splits)
+    return replace(chosen, splits=splits)
 
 
 def _read_table(path: Path) -> SplitLists:

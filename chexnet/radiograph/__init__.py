@@ -1,7 +1,13 @@
 """File or bytes -> Radiograph (a grey image and what its file says of it) -> network input."""
 
 from chexnet.radiograph.errors import NotAChestRadiograph, UnreadableImage
-from chexnet.radiograph.preprocessing import Preprocessing, network_input, resized
+from chexnet.radiograph.preprocessing import (
+    Preprocessing,
+    network_input,
+    packed_grey,
+    packed_input,
+    resized,
+)
 from chexnet.radiograph.radiograph import Radiograph
 from chexnet.radiograph.reading import read_radiograph
 
@@ -11,6 +17,8 @@ __all__ = [
     "Radiograph",
     "UnreadableImage",
     "network_input",
+    "packed_grey",
+    "packed_input",
     "read_radiograph",
     "resized",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chexnet.arrays import Float32
+from chexnet.arrays import Float32, UInt8
 from chexnet.paper import IMAGE_SIZE, IMAGENET_MEAN, IMAGENET_STD
 from chexnet.radiograph.radiograph import Radiograph
 
@@ -21,6 +21,8 @@ class Preprocessing:
         size: side of the square input in pixels.
         mean: subtracted, for red, green and blue of pixels in [0, 1].
         std: divided by, likewise.
+        eight_bit: whether the resized grey is rounded to 256 levels before it is normalised. It is where a
+            network learnt from a pack, which holds films so; the input of a film is then that of its row.
 
     Raises:
         ValueError: the size is not positive, or the mean and std are not three finite numbers each,
@@ -30,6 +32,7 @@ class Preprocessing:
     size: int = IMAGE_SIZE
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
+    eight_bit: bool = False
 
     def __post_init__(self) -> None:
         if self.size < 1:
@@ -42,7 +45,9 @@ class Preprocessing:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON; the model file stores it."""
-        return {"size": self.size, "mean": list(self.mean), "std": list(self.std)}
+        stored = {"size": self.size, "mean": list(self.mean), "std": list(self.std)}
+        # Left out where it changes nothing, so that software from before it reads the file as well.
+        return stored | ({"eight_bit": True} if self.eight_bit else {})
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> "Preprocessing":
@@ -52,12 +57,15 @@ class Preprocessing:
             ValueError: a key is missing, unknown, or holds no possible value.
         """
         expected = {"size", "mean", "std"}
-        if set(stored) != expected:
+        if set(stored) - {"eight_bit"} != expected:
             raise ValueError(f"preprocessing has the keys {sorted(stored)}; expected {sorted(expected)}")
         size = stored["size"]
         if not isinstance(size, int) or isinstance(size, bool):
             raise ValueError(f"size is {size!r}; expected a positive number of pixels")
-        return cls(size=size, mean=_three("mean", stored["mean"]), std=_three("std", stored["std"]))
+        eight_bit = stored.get("eight_bit", False)
+        if not isinstance(eight_bit, bool):
+            raise ValueError(f"eight_bit is {eight_bit!r}; expected true or false")
+        return cls(size, _three("mean", stored["mean"]), _three("std", stored["std"]), eight_bit)
 
 
 def _three(name: str, values: Any) -> tuple[float, float, float]:
@@ -80,9 +88,30 @@ def network_input(
     bilinear with antialiasing (a triangle filter as wide as the scale), computed on floats: without
     antialiasing, thin structures such as vessels and pleural lines would flicker in and out.
     """
-    size = preprocessing.size
-    grey = resized(radiograph.pixels, size)
-    normalised = np.empty((3, size, size), np.float32)
+    if preprocessing.eight_bit:
+        return packed_input(packed_grey(radiograph, preprocessing.size), preprocessing)
+    return _normalised(resized(radiograph.pixels, preprocessing.size), preprocessing)
+
+
+def packed_grey(radiograph: Radiograph, size: int) -> UInt8[np.ndarray, "size size"]:
+    """The resized radiograph in 256 levels, as a pack holds it; 0 is black and 255 white.
+
+    Rounding moves the grey by half a level at most. An 8-bit film of this very size is not changed.
+    """
+    return np.rint(resized(radiograph.pixels, size) * np.float32(255)).astype(np.uint8)
+
+
+def packed_input(
+    grey: UInt8[np.ndarray, "size size"], preprocessing: Preprocessing
+) -> Float32[np.ndarray, "3 size size"]:
+    """The network's input from what `packed_grey` made."""
+    return _normalised(grey.astype(np.float32) / np.float32(255), preprocessing)
+
+
+def _normalised(
+    grey: Float32[np.ndarray, "size size"], preprocessing: Preprocessing
+) -> Float32[np.ndarray, "3 size size"]:
+    normalised = np.empty((3, *grey.shape), np.float32)
     for channel, mean, std in zip(normalised, preprocessing.mean, preprocessing.std, strict=True):
         np.divide(grey - np.float32(mean), np.float32(std), out=channel)
     return normalised

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from chexnet.paper import BATCH_SIZE, IMAGE_SIZE, LEARNING_RATE, LEARNING_RATE_DECAY, PATHOLOGIES
+from chexnet.radiograph import Preprocessing
 
 
 def _option(default: Any, text: str) -> Any:
@@ -28,6 +29,9 @@ class TrainConfig:
         "Initial weights: imagenet (section 2.2; downloaded once), none (random), or a checkpoint file.",
     )
     image_size: int = _option(IMAGE_SIZE, "Side of the network's input, in pixels.")
+    eight_bit: bool = _option(
+        False, "Round the resized films to 256 grey levels, as a pack holds them; --packed implies it."
+    )
     batch_size: int = _option(BATCH_SIZE, "Images a step, over all devices together.")
     learning_rate: float = _option(LEARNING_RATE, "Adam's initial learning rate.")
     learning_rate_decay: float = _option(
@@ -89,9 +93,16 @@ class TrainConfig:
         """What the network's outputs mean, in their order."""
         return ("Pneumonia",) if self.task == "pneumonia" else PATHOLOGIES
 
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """From radiograph to input, in training and in prediction."""
+        return Preprocessing(size=self.image_size, eight_bit=self.eight_bit)
+
     def to_dict(self) -> dict[str, Any]:
         """For the model file and for `recipe.json`."""
-        return asdict(self)
+        recipe = asdict(self)
+        # Left out where it changes nothing, so that runs from before it go on.
+        return recipe if self.eight_bit else {key: recipe[key] for key in recipe if key != "eight_bit"}
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from chexnet.datasets import (
     SplitLists,
     apply_split,
     hash_image_ids,
+    open_pack,
     read_manifest,
     read_split,
     split_of,
@@ -52,7 +53,12 @@ class TrainingData:
 
 
 def read_training_data(
-    data: Path, config: TrainConfig, *, only_present: bool = False, split: Path | None = None
+    data: Path,
+    config: TrainConfig,
+    *,
+    only_present: bool = False,
+    split: Path | None = None,
+    packed: Path | None = None,
 ) -> TrainingData:
     """Images and labels from a CSV manifest or a ChestX-ray14 folder, with no patient on two sides.
 
@@ -62,21 +68,32 @@ def read_training_data(
     Args:
         split: a file of `chexnet split`; images that it does not name are left out. Without it, the
             manifest's own split, or 70 / 10 / 20 by patient.
+        packed: a pack of the images; their files need not be there.
 
     Raises:
         ValueError: the table is damaged, lacks a label column of the task, names a file that is not
             there, has a split that shares a patient, or no label to learn from or to validate by.
     """
     lists = None if split is None else read_split(split)
+    pack = None if packed is None else open_pack(packed)
+    if pack is not None and pack.size != config.image_size:
+        raise ValueError(
+            f"{packed}: films at {pack.size} pixels; image_size is {config.image_size}. Give --image-size "
+            f"{pack.size}, or pack the films at {config.image_size}"
+        )
     # With a split, only its images have to be there.
     manifest = (
-        ChestXray14(data).manifest(only_present=only_present or lists is not None)
+        ChestXray14(data).manifest(
+            only_present=only_present or lists is not None, present=None if pack is None else pack.rows
+        )
         if data.is_dir()
         else read_manifest(data)
     )
     if lists is not None:
         manifest = apply_split(manifest, lists, only_present=only_present)
-    missing = [image for image in manifest.images if not image.is_file()]
+    if pack is not None:
+        manifest = manifest.read_from(pack)
+    missing = [] if pack is not None else [image for image in manifest.images if not image.is_file()]
     if missing:
         raise ValueError(
             f"{data}: {len(missing):,} of {len(manifest):,} images are missing, the first {missing[0]}"

@@ -14,7 +14,13 @@ from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from chexnet.arrays import Float32
 from chexnet.datasets import Manifest
-from chexnet.radiograph import Preprocessing, UnreadableImage, network_input, read_radiograph
+from chexnet.radiograph import (
+    Preprocessing,
+    UnreadableImage,
+    network_input,
+    packed_input,
+    read_radiograph,
+)
 from chexnet.training.config import TrainConfig
 
 Key = tuple[int, tuple[int, ...] | None]
@@ -78,9 +84,20 @@ class TrainingImages(Dataset[Example | UnreadableImage]):
 
     An unreadable image comes as a value, which `Batches` raises: what a worker process raises would
     arrive as a traceback in a string.
+
+    Raises:
+        ValueError: the manifest's pack holds films of another size, or the preprocessing does not round
+            as a pack does.
     """
 
     def __init__(self, manifest: Manifest, preprocessing: Preprocessing, augmentation: Augmentation) -> None:
+        if manifest.pack is not None and not (
+            preprocessing.eight_bit and preprocessing.size == manifest.pack.size
+        ):
+            raise ValueError(
+                f"{manifest.pack.folder} holds 8-bit films at {manifest.pack.size} pixels; expected "
+                f"{'8-bit' if preprocessing.eight_bit else 'unrounded'} ones at {preprocessing.size}"
+            )
         self.manifest = manifest
         self.preprocessing = preprocessing
         self.augmentation = augmentation
@@ -92,13 +109,18 @@ class TrainingImages(Dataset[Example | UnreadableImage]):
         """The network input (3, size, size) and its labels (findings)."""
         row, seed = key
         try:
-            radiograph = read_radiograph(self.manifest.images[row])
+            image = self._input(row)
         except UnreadableImage as error:
             return error
-        image = network_input(radiograph, self.preprocessing)
         if seed is not None:
             image = self.augmentation(image, np.random.default_rng(seed))
         return torch.from_numpy(image), torch.from_numpy(self.manifest.labels[row])
+
+    def _input(self, row: int) -> Float32[np.ndarray, "3 s s"]:
+        film = self.manifest.images[row]
+        if self.manifest.pack is None:
+            return network_input(read_radiograph(film), self.preprocessing)
+        return packed_input(self.manifest.pack.grey(film.name), self.preprocessing)
 
 
 class Batches(DataLoader[Example | UnreadableImage]):
@@ -181,7 +203,7 @@ def loader(
     return Batches(
         TrainingImages(
             manifest,
-            Preprocessing(size=config.image_size),
+            config.preprocessing,
             Augmentation(config.flip, config.shift, config.contrast, config.rotation, config.zoom),
         ),
         batch_size=batch,
@@ -190,6 +212,8 @@ def loader(
         drop_last=train and own > batch,
         collate_fn=collate,
         num_workers=workers,
+        # Copies to a GPU from other memory are slower than the GPU.
+        pin_memory=torch.cuda.is_available(),
         persistent_workers=workers > 0,
         multiprocessing_context=_start_method() if workers > 0 else None,
     )

@@ -22,7 +22,6 @@ from chexnet.classifier.metadata import (
 )
 from chexnet.datasets import Manifest, known_labels
 from chexnet.models import CamNetwork, export_onnx, round_to_float16
-from chexnet.radiograph import Preprocessing
 from chexnet.statistics import (
     POLICIES,
     Estimate,
@@ -96,7 +95,7 @@ def release(
         name=config.name,
         version="1",
         findings=findings,
-        preprocessing=Preprocessing(size=config.image_size),
+        preprocessing=config.preprocessing,
         policy="max_f1",
         test_data=f"{test.name}, {len(test)} test images of {len(set(test.patients))} patients",
         training=provenance

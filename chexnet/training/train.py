@@ -5,7 +5,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ def train(
     *,
     only_present: bool = False,
     split: Path | None = None,
+    packed: Path | None = None,
 ) -> TrainedModel:
     """Train as in sections 2.2 and 5 and export the model of lowest validation loss.
 
@@ -50,6 +51,8 @@ def train(
 
     Args:
         split: a file of `chexnet split`; without it, the table's own split, or 70 / 10 / 20 by patient.
+        packed: a pack of the images, to read them from instead of their files. The recipe is then
+            `eight_bit`, and the model the one that the same recipe makes of the files.
 
     With workers or several processes, a script must call this under ``if __name__ == "__main__":``.
 
@@ -61,7 +64,9 @@ def train(
         FloatingPointError: the validation loss is no number any more.
         KeyboardInterrupt: the run was interrupted; nothing is exported.
     """
-    training_data = read_training_data(data, config, only_present=only_present, split=split)
+    if packed is not None:
+        config = replace(config, eight_bit=True)
+    training_data = read_training_data(data, config, only_present=only_present, split=split, packed=packed)
     initial = initial_weights(config.weights, config.network)
     provenance = training_data.provenance() | {
         "recipe": config.to_dict() | {"weights": initial.description["source"]},

@@ -11,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chexnet.paper import IMAGENET_MEAN, IMAGENET_STD
-from chexnet.radiograph import Preprocessing, Radiograph, network_input, read_radiograph
+from chexnet.radiograph import (
+    Preprocessing,
+    Radiograph,
+    network_input,
+    packed_grey,
+    packed_input,
+    read_radiograph,
+)
 
 
 def radiograph(pixels: np.ndarray) -> Radiograph:
@@ -166,3 +173,47 @@ def test_missing_settings_are_not_guessed():
     del stored["std"]
     with pytest.raises(ValueError, match="has the keys"):
         Preprocessing.from_dict(stored)
+
+
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_eight_bits_move_the_grey_by_half_a_level_at_most(bits):
+    image = read_radiograph(png(film(90, 70, bits=bits)))
+    std = np.float32(IMAGENET_STD)[:, None, None]
+    moved = (
+        network_input(image, Preprocessing(32, eight_bit=True)) - network_input(image, Preprocessing(32))
+    ) * std
+    # Half a level, and the rounding of float32 on values up to 3.
+    assert np.abs(moved).max() <= 0.5 / 255 + 1e-6
+    assert np.abs(moved).max() > 0.1 / 255
+
+
+def test_an_8_bit_film_of_the_networks_size_is_not_rounded():
+    values = film(64, 64, bits=8)
+    image = read_radiograph(png(values))
+    np.testing.assert_array_equal(packed_grey(image, 64), values)
+    np.testing.assert_array_equal(
+        network_input(image, Preprocessing(64, eight_bit=True)), network_input(image, Preprocessing(64))
+    )
+
+
+@settings(max_examples=25, deadline=None)
+@given(side=st.integers(32, 90), size=st.integers(1, 80), seed=st.integers(0, 99))
+def test_what_is_packed_gives_the_input_of_the_film_bit_for_bit(side, size, seed):
+    image = radiograph(np.random.default_rng(seed).random((side, side + 7), np.float32))
+    preprocessing = Preprocessing(size, eight_bit=True)
+    np.testing.assert_array_equal(
+        packed_input(packed_grey(image, size), preprocessing), network_input(image, preprocessing)
+    )
+
+
+def test_white_and_black_stay_what_they_are_in_eight_bits():
+    for value in (0, 1):
+        assert np.unique(packed_grey(radiograph(np.full((301, 173), value)), 64)).tolist() == [255 * value]
+
+
+def test_eight_bits_are_stored_and_only_where_they_are_asked_for():
+    assert "eight_bit" not in Preprocessing().to_dict()
+    preprocessing = Preprocessing(64, eight_bit=True)
+    assert Preprocessing.from_dict(json.loads(json.dumps(preprocessing.to_dict()))) == preprocessing
+    with pytest.raises(ValueError, match="eight_bit is 1; expected true or false"):
+        Preprocessing.from_dict(preprocessing.to_dict() | {"eight_bit": 1})
