@@ -11,6 +11,7 @@ from chexnet._version import __version__
 
 _COMMANDS = {
     "audit": "Look for patients on two sides of a split, and for duplicates.",
+    "download": "Fetch ChestX-ray14 from NIH or a mirror.",
     "evaluate": "Measure predictions against labels: AUROC with intervals, Table 2.",
     "localise": "Compare activation maps with radiologists' boxes.",
     "pack": "Pack films at the network's size, for training that does not wait.",

@@ -9,6 +9,7 @@ from chexnet.datasets.contamination import (
     find_contamination,
     read_training_list,
 )
+from chexnet.datasets.download import DownloadConfig, Downloaded, download
 from chexnet.datasets.drawing import DrawnSplits, SplitConfig, draw_splits
 from chexnet.datasets.fingerprints import Fingerprints, Twins, find_twins, fingerprint, fingerprint_files
 from chexnet.datasets.image_lists import hash_image_ids, read_image_list
@@ -39,6 +40,8 @@ __all__ = [
     "ChestXray14",
     "ColumnNames",
     "Contamination",
+    "DownloadConfig",
+    "Downloaded",
     "DrawnSplits",
     "Fingerprints",
     "Inventory",
@@ -56,6 +59,7 @@ __all__ = [
     "WrittenSplit",
     "apply_split",
     "audit_splits",
+    "download",
     "draw_splits",
     "find_contamination",
     "find_twins",
