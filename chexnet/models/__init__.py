@@ -1,8 +1,9 @@
 """The networks that are compared, importing weights, ONNX export. Needs the `train` extra."""
 
-from chexnet.models.cam import CamNetwork, NetworkOutput
+from chexnet.models.cam import CamNetwork
 from chexnet.models.densenet import DenseNet121
 from chexnet.models.efficientnet import EfficientNetLite0
+from chexnet.models.network import Network, NetworkOutput
 from chexnet.models.onnx_export import ExportMismatch, export_onnx, round_to_float16
 from chexnet.models.wang2017 import Wang2017
 from chexnet.models.weights import (
@@ -22,6 +23,7 @@ __all__ = [
     "DenseNet121",
     "EfficientNetLite0",
     "ExportMismatch",
+    "Network",
     "NetworkOutput",
     "Wang2017",
     "WeightsMismatch",

@@ -20,6 +20,9 @@ STEM_CHANNELS = 64
 FEATURE_MAPS = 1024
 """DenseNet-121: table 1 of Huang et al., k = 32, with bottleneck layers and compression 0.5."""
 
+IMAGENET_URL = "https://download.pytorch.org/models/densenet121-a639ec97.pth"
+"""torchvision's DenseNet121_Weights.IMAGENET1K_V1; the name carries the head of its SHA-256."""
+
 
 class DenseLayer(nn.Module):
     """Bottleneck layer H_l: norm, ReLU, 1×1 convolution, norm, ReLU, 3×3 convolution."""
@@ -76,6 +79,8 @@ class DenseNet121(CamNetwork):
         generator: source of the initial weights; the default is torch's own.
     """
 
+    imagenet_url = IMAGENET_URL
+
     def __init__(self, outputs: int, *, generator: torch.Generator | None = None) -> None:
         super().__init__(FEATURE_MAPS, outputs)
         self.features = nn.Sequential(
@@ -106,7 +111,12 @@ class DenseNet121(CamNetwork):
 
     def folding(self) -> Iterator[tuple[nn.Module, str, str]]:
         """The stem's convolution, and the first of each dense layer."""
-        yield self.features, "conv0", "norm0"
-        for module in self.modules():
-            if isinstance(module, DenseLayer):
-                yield module, "conv1", "norm2"
+        return folding_of(self.features)
+
+
+def folding_of(features: nn.Sequential) -> Iterator[tuple[nn.Module, str, str]]:
+    """`Network.folding` of DenseNet-121's trunk."""
+    yield features, "conv0", "norm0"
+    for module in features.modules():
+        if isinstance(module, DenseLayer):
+            yield module, "conv1", "norm2"

@@ -1,4 +1,4 @@
-"""From a trained network to the graph of the one-file model: outputs `logits` and `maps`."""
+"""From a trained network to the graph of the one-file model: outputs `logits` and, if it has any, `maps`."""
 
 import copy
 import logging
@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from chexnet.arrays import Float
-from chexnet.models.cam import CamNetwork
+from chexnet.models.network import Network
 
 TOLERANCE = 1e-4
 """Largest difference in logits between torch and ONNX Runtime that an export may show."""
@@ -25,7 +25,7 @@ class ExportMismatch(ValueError):
     """ONNX Runtime and torch disagree on the logits of real images; no file is written."""
 
 
-def round_to_float16(network: CamNetwork) -> CamNetwork:
+def round_to_float16(network: Network) -> Network:
     """A copy for release: norms behind convolutions folded in, convolution weights rounded to float16.
 
     Computation stays in float32. Folding comes first because a rounded weight that is scaled
@@ -42,7 +42,7 @@ def round_to_float16(network: CamNetwork) -> CamNetwork:
 
 
 def export_onnx(
-    network: CamNetwork,
+    network: Network,
     path: Path,
     *,
     metadata: Mapping[str, str],
@@ -82,9 +82,11 @@ def export_onnx(
     return difference
 
 
-def _to_onnx(network: CamNetwork, size: int) -> onnx.ModelProto:
+def _to_onnx(network: Network, size: int) -> onnx.ModelProto:
     batch = torch.export.Dim("batch", min=1)
     example = torch.zeros(2, 3, size, size)
+    with torch.inference_mode():
+        has_maps = network(example).maps is not None
     exporter_log = logging.getLogger("torch.onnx")
     level = exporter_log.level
     exporter_log.setLevel(logging.ERROR)  # its notes on operators of other packages say nothing to our users
@@ -96,7 +98,7 @@ def _to_onnx(network: CamNetwork, size: int) -> onnx.ModelProto:
                 (example,),
                 dynamo=True,
                 input_names=["image"],
-                output_names=["logits", "maps"],
+                output_names=["logits", "maps"] if has_maps else ["logits"],
                 dynamic_shapes=({0: batch},),
                 verbose=False,
             )
@@ -140,7 +142,7 @@ def _store_float16(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def _difference(network: CamNetwork, content: bytes, images: Float[np.ndarray, "n 3 s s"]) -> float:
+def _difference(network: Network, content: bytes, images: Float[np.ndarray, "n 3 s s"]) -> float:
     # Its wheels report to their maker unless told not to before they are loaded.
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime

@@ -5,18 +5,22 @@ Parameter names of the ResNet-50 are torchvision's, so that ImageNet weights loa
 
 import math
 from collections import OrderedDict
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from chexnet.arrays import Float
-from chexnet.models.cam import NetworkOutput
+from chexnet.models.network import Network, NetworkOutput
 
 STEM_CHANNELS = 64
 STAGE_LAYERS = (3, 4, 6, 3)
 EXPANSION = 4
 """ResNet-50: table 1 of He et al. 2016."""
+
+IMAGENET_URL = "https://download.pytorch.org/models/resnet50-0676ba61.pth"
+"""torchvision's ResNet50_Weights.IMAGENET1K_V1; the name carries the head of its SHA-256."""
 
 CHANNELS = 2048
 """D, the dimension of the transition layer's output, which Wang et al. give for ResNet."""
@@ -60,7 +64,7 @@ class Bottleneck(nn.Module):
         return functional.relu(residual + self.downsample(features))
 
 
-class Wang2017(nn.Module):
+class Wang2017(Network):
     """ResNet-50, transition layer, log-sum-exp pooling and prediction layer.
 
     The activation maps are the paper's heat maps: activations of the transition layer, weighted by the
@@ -73,8 +77,11 @@ class Wang2017(nn.Module):
         generator: source of the initial weights; the default is torch's own.
     """
 
+    imagenet_url = IMAGENET_URL
+    head_keys = ("transition.", "classifier.")
+
     def __init__(self, outputs: int, *, generator: torch.Generator | None = None) -> None:
-        super().__init__()
+        super().__init__(CHANNELS)
         self.conv1 = nn.Conv2d(3, STEM_CHANNELS, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(STEM_CHANNELS)
         channels = STEM_CHANNELS
@@ -113,9 +120,28 @@ class Wang2017(nn.Module):
             features = self.get_submodule(f"layer{number}")(features)
         return features
 
-    def forward(self, images: Float[Tensor, "batch 3 height width"]) -> NetworkOutput:
-        """Logits and activation maps; rows and columns are 1/32 of the image's (32×32 at 1024)."""
-        features = self.transition(self.trunk(images))
+    def feature_maps(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 2048 r c"]:
+        """Activations of the transition layer, 1/32 of the image's size (32×32 at 1024)."""
+        features: Tensor = self.transition(self.trunk(images))
+        return features
+
+    def head(self, features: Float[Tensor, "batch 2048 r c"]) -> NetworkOutput:
+        """Logits of the pooled features, and the features weighted at each place."""
         maps = functional.conv2d(features, self.classifier.weight)
         pooled = log_sum_exp_pooling(features)[:, :, None, None]
         return NetworkOutput(self.classifier(pooled).flatten(1), maps)
+
+    def biases(self) -> Float[Tensor, " findings"]:
+        """Of the prediction layer."""
+        assert self.classifier.bias is not None
+        return self.classifier.bias
+
+    def folding(self) -> Iterator[tuple[nn.Module, str, str]]:
+        """All convolutions but the prediction layer."""
+        yield self, "conv1", "bn1"
+        for block in (module for module in self.modules() if isinstance(module, Bottleneck)):
+            for number in range(1, 4):
+                yield block, f"conv{number}", f"bn{number}"
+            if isinstance(block.downsample, nn.Sequential):
+                yield block.downsample, "0", "1"
+        yield self.transition, "conv", "norm"

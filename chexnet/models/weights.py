@@ -14,10 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from chexnet.models.cam import CamNetwork
-
-IMAGENET_URL = "https://download.pytorch.org/models/densenet121-a639ec97.pth"
-"""torchvision's DenseNet121_Weights.IMAGENET1K_V1; the name carries the head of its SHA-256."""
+from chexnet.models.network import Network
 
 _PREFIXES = re.compile(r"^(module\.|model\.|network\.|densenet121\.)+")
 _OLD_LAYER_KEY = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12])\.")
@@ -45,11 +42,11 @@ def modern_key(key: str) -> str:
     """The key as torchvision names it today.
 
     Undoes `DataParallel` (``module.``), the wrappers of the known CheXNet checkpoints
-    (``densenet121.``, ``classifier.0``), the names before torchvision 0.3 (``norm.1``), and the
-    underscores and the ``_fc`` of the published EfficientNet-Lite weights.
+    (``densenet121.``, ``classifier.0``), the names before torchvision 0.3 (``norm.1``), the classifier
+    of a ResNet (``fc``), and the underscores and the ``_fc`` of the published EfficientNet-Lite weights.
     """
     key = _PREFIXES.sub("", key)
-    key = re.sub(r"^_fc\.", "classifier.", key)
+    key = re.sub(r"^_?fc\.", "classifier.", key)
     key = re.sub(r"(^|\.)_", r"\1", key)
     key = _OLD_LAYER_KEY.sub(r"\1\2.", key)
     return re.sub(r"^classifier\.0\.", "classifier.", key)
@@ -96,23 +93,26 @@ def read_state(path: str | PathLike[str]) -> dict[str, Tensor]:
     return read_checkpoint(path).state
 
 
-def imagenet_state() -> dict[str, Tensor]:
+def imagenet_state(url: str) -> dict[str, Tensor]:
     """ImageNet weights (section 2.2) from torchvision's URL, kept in torch's cache, their hash checked.
+
+    Args:
+        url: of a network's `imagenet_url`; its name carries the head of the file's SHA-256.
 
     Raises:
         ConnectionError: neither in the cache nor reachable.
         ValueError: what is in the cache, or arrived, is not the file that the URL promises.
     """
-    name = IMAGENET_URL.rsplit("/", 1)[-1]
+    name = url.rsplit("/", 1)[-1]
     cached = Path(torch.hub.get_dir()) / "checkpoints" / name
     promised = name.rpartition("-")[2].partition(".")[0]
     try:
         if not cached.is_file():
             cached.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(IMAGENET_URL, str(cached))
+            torch.hub.download_url_to_file(url, str(cached))
     except (OSError, HTTPException) as error:
         raise ConnectionError(
-            f"ImageNet weights: {IMAGENET_URL} cannot be reached ({error}); download it elsewhere and put it "
+            f"ImageNet weights: {url} cannot be reached ({error}); download it elsewhere and put it "
             f"into {cached.parent}, pass the file as --weights, or train from scratch with --weights none"
         ) from error
     # Here, not by torch.hub, which looks only at what it has just downloaded.
@@ -120,7 +120,7 @@ def imagenet_state() -> dict[str, Tensor]:
     if not arrived.startswith(promised):
         cached.unlink()
         raise ValueError(
-            f"ImageNet weights: {cached} from {IMAGENET_URL} has SHA-256 {arrived}; expected {promised}…. "
+            f"ImageNet weights: {cached} from {url} has SHA-256 {arrived}; expected {promised}…. "
             "The file was deleted and nothing was loaded; try again, or pass a checkpoint as --weights"
         )
     return read_state(cached)
@@ -132,13 +132,13 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def load_state(network: CamNetwork, state: Mapping[str, Tensor], *, trunk_only: bool = False) -> None:
+def load_state(network: Network, state: Mapping[str, Tensor], *, trunk_only: bool = False) -> None:
     """Copy `state` into `network`; every key must match.
 
     Args:
         network: receives the weights.
         state: keys as torchvision names them; a linear classifier becomes the 1×1 convolution.
-        trunk_only: leave the network's own classifier, for weights trained on other labels.
+        trunk_only: leave the network's own head, for weights trained on other labels.
 
     Raises:
         WeightsMismatch: keys are missing, unexpected or of another shape. Nothing is loaded then.
@@ -146,8 +146,10 @@ def load_state(network: CamNetwork, state: Mapping[str, Tensor], *, trunk_only: 
     wanted = network.state_dict()
     given = {key: _as_convolution(key, value) for key, value in state.items()}
     if trunk_only:
-        wanted = {key: value for key, value in wanted.items() if not key.startswith("classifier.")}
-        given = {key: value for key, value in given.items() if not key.startswith("classifier.")}
+        # Whatever head the weights come with, its classifier is for their own labels.
+        heads = ("classifier.", *network.head_keys)
+        wanted = {key: value for key, value in wanted.items() if not key.startswith(heads)}
+        given = {key: value for key, value in given.items() if not key.startswith(heads)}
     # Counters of training steps, which checkpoints before torch 0.4 lack and evaluation never reads.
     counters = {key for key in wanted if key.endswith("num_batches_tracked")}
     problems = {

@@ -4,16 +4,15 @@ The decoder factorises the joint distribution of the labels along their order,
 ``P(y | x) = prod_t P(y_t | y_1, …, y_(t-1), x)``, so that each finding knows of those before it.
 """
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from chexnet.arrays import Float
-from chexnet.models.cam import NetworkOutput
-from chexnet.models.densenet import DenseNet121
-
-ENCODING = 1024
-"""Channels of DenseNet-121's last feature maps."""
+from chexnet.models.densenet import FEATURE_MAPS, IMAGENET_URL, DenseNet121, folding_of
+from chexnet.models.network import Network, NetworkOutput
 
 UNITS = 128
 """Of the LSTM's state."""
@@ -96,7 +95,7 @@ class LabelDecoder(nn.Module):
         return hidden @ self.readout.weight[step] + self.readout.bias[step]
 
 
-class Yao2017(nn.Module):
+class Yao2017(Network):
     """DenseNet encoder and LSTM decoder. It has no activation maps: no finding is a sum over places.
 
     Args:
@@ -104,22 +103,39 @@ class Yao2017(nn.Module):
         generator: source of the initial weights; the default is torch's own.
     """
 
+    imagenet_url = IMAGENET_URL
+    head_keys = ("decoder.",)
+
     def __init__(self, outputs: int, *, generator: torch.Generator | None = None) -> None:
-        super().__init__()
+        super().__init__(FEATURE_MAPS)
         self.features = DenseNet121(outputs, generator=generator).features
         self.decoder = LabelDecoder(outputs, generator)
 
-    def encode(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 1024"]:
-        """The film as one vector: feature maps after norm and ReLU, averaged."""
-        return functional.relu(self.features(images)).mean(dim=(2, 3))
+    def feature_maps(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 1024 r c"]:
+        """Outputs of the encoder's final convolutional layer, after norm and ReLU."""
+        return functional.relu(self.features(images))
 
-    def forward(self, images: Float[Tensor, "batch 3 height width"]) -> NetworkOutput:
-        """Log odds of each finding given the film alone."""
-        return NetworkOutput(self.decoder.marginal(self.encode(images)), None)
+    def head(self, features: Float[Tensor, "batch 1024 r c"]) -> NetworkOutput:
+        """Log odds of each finding given the film alone, its feature maps averaged into one vector."""
+        return NetworkOutput(self.decoder.marginal(features.mean(dim=(2, 3))), None)
+
+    def training_logits(
+        self, features: Float[Tensor, "batch 1024 r c"], labels: Float[Tensor, "batch findings"]
+    ) -> Float[Tensor, "batch findings"]:
+        """Log odds of each finding given the film and the true labels before it (teacher forcing)."""
+        return self.decoder.conditional(features.mean(dim=(2, 3)), labels)
+
+    def biases(self) -> Float[Tensor, " findings"]:
+        """Zero: there are no maps."""
+        return torch.zeros(self.decoder.labels)
+
+    def folding(self) -> Iterator[tuple[nn.Module, str, str]]:
+        """Those of DenseNet-121."""
+        return folding_of(self.features)
 
 
 def _one_hidden_layer() -> nn.Sequential:
-    return nn.Sequential(nn.Linear(ENCODING, UNITS), nn.Tanh(), nn.Linear(UNITS, UNITS), nn.Tanh())
+    return nn.Sequential(nn.Linear(FEATURE_MAPS, UNITS), nn.Tanh(), nn.Linear(UNITS, UNITS), nn.Tanh())
 
 
 def _lstm(

@@ -21,8 +21,11 @@ class TrainConfig:
         "pathologies",
         "pneumonia: one output, weighted loss (section 2.1). pathologies: 14, unweighted (section 5).",
     )
-    network: Literal["densenet121", "efficientnet_lite0"] = _option(
-        "densenet121", "densenet121: CheXNet's (section 2.2). efficientnet_lite0: a small teacher for it."
+    network: Literal["densenet121", "efficientnet_lite0", "wang2017", "yao2017"] = _option(
+        "densenet121",
+        "densenet121: CheXNet's (section 2.2). wang2017: ResNet-50 with log-sum-exp pooling; yao2017: "
+        "DenseNet-121 with an LSTM over the labels; both, the other systems of Table 2, with the loss W-CEL. "
+        "efficientnet_lite0: a small teacher.",
     )
     weights: str = _option(
         "imagenet",
@@ -85,8 +88,25 @@ class TrainConfig:
         _require(0 <= self.zoom < 0.5, "zoom", self.zoom, "in [0, 0.5)")
         _require(0 <= self.teacher_weight <= 1, "teacher_weight", self.teacher_weight, "a share")
         _require(0 <= self.hint_weight < math.inf, "hint_weight", self.hint_weight, "at least 0 and finite")
+        _require(
+            self.task == "pathologies" or self.network != "yao2017",
+            "task",
+            self.task,
+            "pathologies for yao2017, which decodes labels one after another",
+        )
+        _require(
+            self.teacher is None or self.network != "yao2017",
+            "teacher",
+            self.teacher,
+            "none for yao2017, whose loss looks at the labels one after another",
+        )
         _require(self.seed >= 0, "seed", self.seed, "at least 0")
         _require(Path(self.name).name == self.name != "", "name", self.name, "a file's name, without folders")
+
+    @property
+    def is_class_balanced(self) -> bool:
+        """Whether the loss is W-CEL of Wang et al. 2017, which Yao et al. 2017 use as well."""
+        return self.network in ("wang2017", "yao2017")
 
     @property
     def findings(self) -> tuple[str, ...]:

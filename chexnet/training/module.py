@@ -9,11 +9,18 @@ from torch import Tensor, nn
 
 from chexnet.arrays import Float
 from chexnet.datasets import known_labels
-from chexnet.models import CamNetwork
+from chexnet.models import Network
 from chexnet.paper import ADAM_BETAS
 from chexnet.statistics import auroc
 from chexnet.training.config import TrainConfig
-from chexnet.training.losses import hint_loss, pathologies_loss, pneumonia_loss, teacher_loss
+from chexnet.training.losses import (
+    class_balanced_loss,
+    count_labels,
+    hint_loss,
+    pathologies_loss,
+    pneumonia_loss,
+    teacher_loss,
+)
 from chexnet.training.schedule import is_finished, learning_rate
 
 _LOSSES, _HINT = "validation_losses", "hint"
@@ -31,10 +38,10 @@ class CheXNetModule(lightning.LightningModule):
 
     def __init__(
         self,
-        network: CamNetwork,
+        network: Network,
         config: TrainConfig,
         pneumonia_weights: tuple[float, float] | None,
-        teacher: CamNetwork | None = None,
+        teacher: Network | None = None,
     ) -> None:
         super().__init__()
         # Channels last is the faster layout for these convolutions, on CPU and GPU alike.
@@ -48,7 +55,7 @@ class CheXNetModule(lightning.LightningModule):
             generator = torch.Generator().manual_seed(config.seed)
             nn.init.kaiming_normal_(self.hint.weight, generator=generator)
         self.validation_losses: list[float] = []
-        self._epoch: list[tuple[Tensor, Tensor]] = []
+        self._epoch: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def forward(self, images: Float[Tensor, "batch 3 s s"]) -> Float[Tensor, "batch findings"]:
         """Logits."""
@@ -56,10 +63,19 @@ class CheXNetModule(lightning.LightningModule):
         return logits.float()
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """The loss of the task, averaged over the batch."""
+        """The loss of the network or else of the task, averaged over the batch."""
+        if self.config.is_class_balanced:
+            return class_balanced_loss(logits, labels, self._counts(labels))
         if self.pneumonia_weights is None:
             return pathologies_loss(logits, labels)
         return pneumonia_loss(logits, labels, self.pneumonia_weights)
+
+    def _counts(self, labels: Tensor) -> Tensor:
+        """|P| and |N| of the batch of all processes; validation has gathered its labels already."""
+        counts = count_labels(labels)
+        if self.training and self.trainer.world_size > 1:
+            torch.distributed.all_reduce(counts)
+        return counts
 
     def on_fit_start(self) -> None:
         """The teacher goes where the network is."""
@@ -79,7 +95,7 @@ class CheXNetModule(lightning.LightningModule):
         images, labels = batch
         images = images.contiguous(memory_format=torch.channels_last)
         features = self.network.feature_maps(images)
-        logits = self.network.head(features).logits.float()
+        logits = self.network.training_logits(features, labels).float()
         loss = self.loss(logits, labels)
         for teacher in self._teacher:
             loss = self._with_teacher(loss, teacher, images, features, logits)
@@ -87,7 +103,7 @@ class CheXNetModule(lightning.LightningModule):
         return loss
 
     def _with_teacher(
-        self, loss: Tensor, teacher: CamNetwork, images: Tensor, features: Tensor, logits: Tensor
+        self, loss: Tensor, teacher: Network, images: Tensor, features: Tensor, logits: Tensor
     ) -> Tensor:
         """Teacher and network see the very same image, augmentation included (Beyer et al. 2022)."""
         with torch.no_grad():
@@ -102,7 +118,9 @@ class CheXNetModule(lightning.LightningModule):
     def validation_step(self, batch: tuple[Tensor, Tensor], _index: int) -> None:
         """Keeps the logits; the loss is taken over the whole epoch at once, whatever the batches were."""
         images, labels = batch
-        self._epoch.append((self(images), labels))
+        features = self.network.feature_maps(images.contiguous(memory_format=torch.channels_last))
+        compared = self.network.training_logits(features, labels).float()
+        self._epoch.append((compared, self.network.head(features).logits.float(), labels))
 
     def on_validation_epoch_end(self) -> None:
         """Logs the validation loss, which decides, and the mean AUROC, which only informs.
@@ -110,8 +128,8 @@ class CheXNetModule(lightning.LightningModule):
         Raises:
             FloatingPointError: the loss is no number; more epochs would bring none.
         """
-        logits, labels = self._of_all_processes()
-        loss = self.loss(logits, labels)
+        compared, logits, labels = self._of_all_processes()
+        loss = self.loss(compared, labels)
         if not torch.isfinite(loss):
             raise FloatingPointError(
                 f"the validation loss of epoch {self.current_epoch + 1} is {float(loss)}: the network has "
@@ -123,18 +141,14 @@ class CheXNetModule(lightning.LightningModule):
         self.log("val_loss", loss)
         self.log("val_auroc", mean_auroc(labels.cpu().numpy(), logits.cpu().numpy()))
 
-    def _of_all_processes(self) -> tuple[Tensor, Tensor]:
-        logits = torch.cat([logits for logits, _ in self._epoch])
-        labels = torch.cat([labels for _, labels in self._epoch])
+    def _of_all_processes(self) -> list[Tensor]:
+        own = [torch.cat(columns) for columns in zip(*self._epoch, strict=True)]
         self._epoch.clear()
         if self.trainer.world_size == 1:
-            return logits, labels
+            return own
         parts: list[Any] = [None] * self.trainer.world_size
-        torch.distributed.all_gather_object(parts, (logits.cpu(), labels.cpu()))
-        return (
-            torch.cat([part for part, _ in parts]).to(self.device),
-            torch.cat([part for _, part in parts]).to(self.device),
-        )
+        torch.distributed.all_gather_object(parts, [column.cpu() for column in own])
+        return [torch.cat(columns).to(self.device) for columns in zip(*parts, strict=True)]
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam with standard parameters (section 2.2)."""
@@ -157,7 +171,7 @@ class CheXNetModule(lightning.LightningModule):
         checkpoint["state_dict"] |= checkpoint[_HINT]
 
 
-def _frozen(network: CamNetwork) -> CamNetwork:
+def _frozen(network: Network) -> Network:
     return network.to(memory_format=torch.channels_last).eval().requires_grad_(False)  # type: ignore[call-overload]
 
 

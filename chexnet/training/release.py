@@ -17,11 +17,12 @@ from chexnet.classifier.metadata import (
     KEY,
     CalibrationTest,
     FindingMetadata,
+    Maps,
     ModelMetadata,
     reference_input,
 )
 from chexnet.datasets import Manifest, known_labels
-from chexnet.models import CamNetwork, export_onnx, round_to_float16
+from chexnet.models import Network, Wang2017, Yao2017, export_onnx, round_to_float16
 from chexnet.statistics import (
     POLICIES,
     Estimate,
@@ -40,10 +41,11 @@ FEWEST_POSITIVES = 10
 """Positive images that calibration, a threshold or a claim of validity needs; below, there is none."""
 
 _PROOF_IMAGES = 8
+_MAPS: dict[type[Network], Maps] = {Wang2017: "log_sum_exp", Yao2017: "none"}
 
 
 def release(
-    network: CamNetwork,
+    network: Network,
     validation: Manifest,
     test: Manifest,
     folder: Path,
@@ -81,7 +83,7 @@ def release(
         rounding = float((before - after).abs().max())
     with torch.inference_mode():
         reference = released(torch.from_numpy(reference_input(config.image_size))).logits[0].tolist()
-    bias = released.classifier.bias.tolist()  # type: ignore[union-attr]
+    bias = released.biases().tolist()
     findings = tuple(
         measure_finding(
             finding,
@@ -105,6 +107,7 @@ def release(
             "software": software_versions(),
         },
         reference_logits=tuple(reference),
+        maps=_MAPS.get(type(network), "mean"),
     )
     path = folder / f"{config.name}.onnx"
     export_onnx(released, path, metadata={KEY: metadata.to_json()}, images=images)
@@ -115,7 +118,7 @@ def release(
 
 
 def predict_logits(
-    network: CamNetwork,
+    network: Network,
     images: Manifest,
     config: TrainConfig,
     name: str,

@@ -16,9 +16,11 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.fabric.utilities.warnings import PossibleUserWarning
 
 from chexnet.models import (
-    CamNetwork,
     DenseNet121,
     EfficientNetLite0,
+    Network,
+    Wang2017,
+    Yao2017,
     imagenet_state,
     load_state,
     read_checkpoint,
@@ -28,9 +30,18 @@ from chexnet.training.data import TrainingData, read_training_data
 from chexnet.training.images import Batches, loader
 from chexnet.training.losses import pneumonia_weights
 from chexnet.training.module import CheXNetModule
+from chexnet.training.processes import told_of_lost_processes
 from chexnet.training.record import PROVENANCE, Checkpoints, Progress, Record
 from chexnet.training.release import release
 from chexnet.training.schedule import is_finished
+
+_NETWORKS: dict[str, type[DenseNet121 | EfficientNetLite0 | Wang2017 | Yao2017]] = {
+    "densenet121": DenseNet121,
+    "efficientnet_lite0": EfficientNetLite0,
+    "wang2017": Wang2017,
+    "yao2017": Yao2017,
+}
+"""The networks that a recipe may name."""
 
 
 def train(
@@ -62,6 +73,7 @@ def train(
         ConnectionError: ImageNet weights are asked for and cannot be had.
         UnreadableImage: an image is damaged. Once it is mended, the run goes on at its last epoch.
         FloatingPointError: the validation loss is no number any more.
+        ConnectionAbortedError: another process of a distributed run has died; the run can go on.
         KeyboardInterrupt: the run was interrupted; nothing is exported.
     """
     if packed is not None:
@@ -109,12 +121,13 @@ def initial_weights(weights: str, network: str = "densenet121") -> InitialWeight
     if weights == "none":
         return InitialWeights(None, {"source": "none"})
     if weights == "imagenet":
-        if network != "densenet121":
+        url = _NETWORKS[network].imagenet_url
+        if url is None:
             raise ValueError(
-                f"weights are imagenet and the network is {network}; only those of densenet121 have an "
-                "address: pass a file of weights"
+                f"weights are imagenet and the network is {network}, whose weights have no address: pass a "
+                "file of weights"
             )
-        return InitialWeights(imagenet_state(), {"source": "imagenet"})
+        return InitialWeights(imagenet_state(url), {"source": "imagenet"})
     path = Path(weights)
     if not path.is_file():
         raise ValueError(
@@ -127,7 +140,7 @@ def initial_weights(weights: str, network: str = "densenet121") -> InitialWeight
     return InitialWeights(checkpoint.state, description)
 
 
-def read_teacher(path: Path, config: TrainConfig) -> tuple[CamNetwork, dict[str, Any]]:
+def read_teacher(path: Path, config: TrainConfig) -> tuple[Network, dict[str, Any]]:
     """The network of a finished run's checkpoint, and what the model file says of it.
 
     Raises:
@@ -147,13 +160,12 @@ def read_teacher(path: Path, config: TrainConfig) -> tuple[CamNetwork, dict[str,
     return network, {"source": path.name, "sha256": checkpoint.sha256, "trained_on": provenance}
 
 
-def build_network(name: str, config: TrainConfig, generator: torch.Generator | None) -> CamNetwork:
+def build_network(name: str, config: TrainConfig, generator: torch.Generator | None) -> Network:
     """The network that a recipe names, with the outputs of `config`'s task."""
-    kind = {"densenet121": DenseNet121, "efficientnet_lite0": EfficientNetLite0}[name]
-    return kind(len(config.findings), generator=generator)
+    return _NETWORKS[name](len(config.findings), generator=generator)
 
 
-def _network(config: TrainConfig, initial: InitialWeights) -> CamNetwork:
+def _network(config: TrainConfig, initial: InitialWeights) -> Network:
     generator = torch.Generator().manual_seed(config.seed)
     network = build_network(config.network, config, generator)
     if initial.state is not None:
@@ -226,7 +238,8 @@ def _trainer(
 
 def _fit(trainer: lightning.Trainer, module: CheXNetModule, films: _Films, last: Path) -> None:
     try:
-        trainer.fit(module, films, ckpt_path=last if last.is_file() else None)
+        with told_of_lost_processes():
+            trainer.fit(module, films, ckpt_path=last if last.is_file() else None)
     except SystemExit:
         # How Lightning ends an interrupted run; for a library to exit is to surprise its caller.
         if trainer.interrupted:

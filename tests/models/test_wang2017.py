@@ -138,7 +138,7 @@ def test_r_decides_between_average_and_maximum():
 
 def test_logits_are_the_prediction_layer_on_the_pooled_transition_layer(network, images):
     with torch.inference_mode():
-        features = network.transition(network.trunk(images))
+        features = network.feature_maps(images)
         assert float(features.min()) == 0
         pooled = [
             [log_sum_exp_by_places(channel.flatten().tolist(), LSE_R) for channel in film]
@@ -151,7 +151,7 @@ def test_logits_are_the_prediction_layer_on_the_pooled_transition_layer(network,
 
 def test_maps_are_weighted_sums_of_the_transition_layer(network, images):
     with torch.inference_mode():
-        features = network.transition(network.trunk(images))
+        features = network.feature_maps(images)
         expected = torch.einsum("fk,bkij->bfij", network.classifier.weight[:, :, 0, 0], features)
         maps = network(images).maps
     assert maps.shape == (2, 14, 2, 3)
@@ -162,7 +162,7 @@ def test_a_map_at_one_place_plus_the_bias_is_the_logit_of_a_film_that_is_that_pl
     network, images
 ):
     with torch.inference_mode():
-        features = network.transition(network.trunk(images))
+        features = network.feature_maps(images)
         place = features[:, :, 1, 2]
         pooled = log_sum_exp_pooling(place[:, :, None, None].expand(-1, -1, 2, 3))
         logits = functional.linear(pooled, network.classifier.weight[:, :, 0, 0], network.classifier.bias)

@@ -5,18 +5,21 @@ import pickle
 import random
 import threading
 from functools import partial
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
 
 from chexnet.models import (
     DenseNet121,
+    Wang2017,
     WeightsMismatch,
+    Yao2017,
     imagenet_state,
     load_state,
     read_checkpoint,
     read_state,
-    weights,
 )
 
 
@@ -178,6 +181,11 @@ def test_a_checkpoint_tells_its_hash_and_all_of_its_content(tmp_path):
     assert checkpoint.sha256 == hashlib.sha256((tmp_path / "x.pth").read_bytes()).hexdigest()
 
 
+class Website(NamedTuple):
+    file: Path
+    url: str
+
+
 @pytest.fixture
 def website(tmp_path, monkeypatch):
     """A local server with weights under a name that carries their hash; torch's cache in a fresh place."""
@@ -191,8 +199,7 @@ def website(tmp_path, monkeypatch):
     handler = partial(_Silent, directory=folder)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setattr(weights, "IMAGENET_URL", f"http://127.0.0.1:{server.server_port}/{name}")
-    yield folder / name
+    yield Website(folder / name, f"http://127.0.0.1:{server.server_port}/{name}")
     server.shutdown()
     server.server_close()
 
@@ -203,20 +210,20 @@ class _Silent(http.server.SimpleHTTPRequestHandler):
 
 
 def cached(tmp_path, website):
-    return tmp_path / "cache" / "hub" / "checkpoints" / website.name
+    return tmp_path / "cache" / "hub" / "checkpoints" / website.file.name
 
 
 def test_imagenet_weights_come_from_the_url_once_and_then_from_the_cache(website, tmp_path):
-    assert imagenet_state()["features.denseblock1.denselayer1.norm1.weight"].tolist() == [0, 1, 2]
+    assert imagenet_state(website.url)["features.denseblock1.denselayer1.norm1.weight"].tolist() == [0, 1, 2]
     assert cached(tmp_path, website).is_file()
-    website.unlink()
-    assert imagenet_state()["features.denseblock1.denselayer1.norm1.weight"].tolist() == [0, 1, 2]
+    website.file.unlink()
+    assert imagenet_state(website.url)["features.denseblock1.denselayer1.norm1.weight"].tolist() == [0, 1, 2]
 
 
 def test_a_download_with_the_wrong_hash_is_not_used_nor_kept(website, tmp_path):
-    torch.save({"features.conv0.weight": torch.zeros(1)}, website)
+    torch.save({"features.conv0.weight": torch.zeros(1)}, website.file)
     with pytest.raises(ValueError, match=r"has SHA-256 .*; expected .* nothing was loaded"):
-        imagenet_state()
+        imagenet_state(website.url)
     assert not cached(tmp_path, website).exists()
 
 
@@ -224,25 +231,59 @@ def test_a_cached_file_with_the_wrong_hash_is_not_used(website, tmp_path):
     cached(tmp_path, website).parent.mkdir(parents=True)
     torch.save({"features.conv0.weight": Trap(tmp_path / "sprung")}, cached(tmp_path, website))
     with pytest.raises(ValueError, match="has SHA-256"):
-        imagenet_state()
+        imagenet_state(website.url)
     assert not (tmp_path / "sprung").exists()
 
 
 def test_a_page_that_is_gone_is_a_connection_error_that_says_what_to_do(website):
-    website.unlink()
+    website.file.unlink()
     with pytest.raises(ConnectionError, match=r"404.*--weights none"):
-        imagenet_state()
+        imagenet_state(website.url)
 
 
-def test_offline_is_a_connection_error_that_says_what_to_do(website, monkeypatch, tmp_path):
+def test_offline_is_a_connection_error_that_says_what_to_do(website, tmp_path):
     # Port 1 of this machine: refused at once, as without a network.
-    monkeypatch.setattr(weights, "IMAGENET_URL", f"http://127.0.0.1:1/{website.name}")
     with pytest.raises(ConnectionError) as error:
-        imagenet_state()
+        imagenet_state(f"http://127.0.0.1:1/{website.file.name}")
     assert str(tmp_path / "cache") in str(error.value)
     assert "--weights none" in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_the_url_is_torchvisions_and_carries_a_hash():
-    assert weights.IMAGENET_URL == "https://download.pytorch.org/models/densenet121-a639ec97.pth"
+@pytest.mark.parametrize(
+    ("network", "url"),
+    [
+        (DenseNet121, "https://download.pytorch.org/models/densenet121-a639ec97.pth"),
+        (Wang2017, "https://download.pytorch.org/models/resnet50-0676ba61.pth"),
+        (Yao2017, "https://download.pytorch.org/models/densenet121-a639ec97.pth"),
+    ],
+)
+def test_the_url_is_torchvisions_and_carries_a_hash(network, url):
+    assert network.imagenet_url == url
+
+
+def test_imagenet_weights_of_resnet50_load_by_name_under_a_fresh_head(tmp_path):
+    trained = Wang2017(1, generator=torch.Generator().manual_seed(9))
+    # As torchvision saves it: no transition layer, a classifier of 1,000 outputs named fc.
+    imagenet = {
+        key: value
+        for key, value in trained.state_dict().items()
+        if not key.startswith(("transition.", "classifier."))
+    }
+    torch.save(
+        imagenet | {"fc.weight": torch.zeros(1000, 2048), "fc.bias": torch.zeros(1000)}, tmp_path / "r.pth"
+    )
+    network = Wang2017(14, generator=torch.Generator().manual_seed(1))
+    head = network.classifier.weight.clone(), network.transition.conv.weight.clone()
+    load_state(network, read_state(tmp_path / "r.pth"), trunk_only=True)
+    assert torch.equal(network.layer4[2].conv3.weight, trained.layer4[2].conv3.weight)
+    assert torch.equal(network.classifier.weight, head[0])
+    assert torch.equal(network.transition.conv.weight, head[1])
+    with pytest.raises(WeightsMismatch, match="do not fit DenseNet121"):
+        load_state(DenseNet121(14), read_state(tmp_path / "r.pth"), trunk_only=True)
+
+
+def test_the_encoder_loads_from_weights_of_densenet121(network):
+    yao = Yao2017(14)
+    load_state(yao, network.state_dict(), trunk_only=True)
+    assert torch.equal(yao.features.conv0.weight, network.features.conv0.weight)

@@ -15,6 +15,7 @@ from synthetic_films import HERE, recipe, write_films
 import chexnet
 from chexnet.datasets import hash_image_ids, read_manifest, split_of
 from chexnet.models import read_checkpoint, read_state
+from chexnet.paper import PATHOLOGIES
 from chexnet.radiograph import UnreadableImage
 from chexnet.training import TrainConfig, train
 from chexnet.training import train as train_function
@@ -350,17 +351,27 @@ CheXNetModule.on_train_epoch_start = on_train_epoch_start
 if __name__ == "__main__":
     processes = int(sys.argv[4])
     hardware = replace(HERE, devices=str(processes), strategy="ddp" if processes > 1 else "auto")
-    train(Path(sys.argv[2]), Path(sys.argv[3]), recipe(max_epochs=2), hardware)
+    config = recipe(max_epochs=2, network=sys.argv[5], task=sys.argv[6], learning_rate=float(sys.argv[7]))
+    train(Path(sys.argv[2]), Path(sys.argv[3]), config, hardware)
 """
 
 
 @pytest.mark.slow
-def test_two_processes_take_the_steps_of_one_but_for_batch_normalisation(films, tmp_path):
+@pytest.mark.parametrize(
+    ("network", "task", "rate"), [("densenet121", "pneumonia", "1e-3"), ("wang2017", "pathologies", "1e-5")]
+)
+def test_two_processes_take_the_steps_of_one_but_for_batch_normalisation(tmp_path, network, task, rate):
+    """The loss of wang2017 weighs by the labels of the whole batch, of which each process has a half.
+
+    Weighing by the half alone changes its first epoch's loss by a quarter. Its steps are small: fifty layers
+    whose norms do nothing blow rounding up to a thousandth within ten steps of CheXNet's size.
+    """
+    films = write_films(tmp_path / "films", findings=PATHOLOGIES)
     script = tmp_path / "processes.py"
     script.write_text(PROCESSES)
     tests = Path(__file__).parents[1]
     for processes in ("1", "2"):
-        command = [sys.executable, script, tests, films, tmp_path / processes, processes]
+        command = [sys.executable, script, tests, films, tmp_path / processes, processes, network, task, rate]
         subprocess.run(command, check=True, timeout=300, capture_output=True, cwd=tests.parent)
     one, two = (without_seconds(tmp_path / processes) for processes in ("1", "2"))
     assert len(one) == len(two) == 2
@@ -368,3 +379,58 @@ def test_two_processes_take_the_steps_of_one_but_for_batch_normalisation(films, 
         for loss in ("train_loss", "val_loss"):
             # Sums of a batch in another order, through ten steps of Adam.
             assert float(alone[loss]) == pytest.approx(float(shared[loss]), rel=1e-3)
+
+
+DYING = """
+import os, signal, sys
+from dataclasses import replace
+from pathlib import Path
+import torch
+sys.path.insert(0, sys.argv[1])
+from synthetic_films import HERE, recipe
+from chexnet.training import train
+from chexnet.training.module import CheXNetModule
+
+run_module = sys.modules["chexnet.training.train"]
+run_module._export = lambda *_: None
+torch.set_num_threads(1)
+step = CheXNetModule.training_step
+
+def training_step(module, batch, index):
+    if (module.current_epoch, index, module.trainer.global_rank) == (1, 1, int(sys.argv[4])):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step(module, batch, index)
+
+CheXNetModule.training_step = training_step
+if __name__ == "__main__":
+    try:
+        hardware = replace(HERE, devices="2", strategy="ddp")
+        train(Path(sys.argv[2]), Path(sys.argv[3]), recipe(max_epochs=2), hardware)
+    except OSError as error:
+        sys.exit(f"Error: {error}")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_killed_process_ends_the_run_with_a_word_and_the_run_goes_on(films, tmp_path, victim):
+    script, tests, folder = tmp_path / "dying.py", Path(__file__).parents[1], tmp_path / "run"
+    script.write_text(DYING)
+
+    def run(dies):
+        command = [sys.executable, script, tests, films, folder, str(dies)]
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=300, check=False, cwd=tests.parent
+        )
+
+    ended = run(victim)
+    assert ended.returncode != 0
+    # Whichever of the two notices first: the other process, or Lightning's observer.
+    assert "the last whole epoch is kept: give the same command to go on" in ended.stderr
+    first = without_seconds(folder)
+    assert [row["epoch"] for row in first] == ["0"]
+
+    assert run(-1).returncode == 0
+    rows = without_seconds(folder)
+    assert [row["epoch"] for row in rows] == ["0", "1"]
+    assert rows[0] == first[0]
