@@ -3,7 +3,7 @@
 ``python recipes/default_model.py``; the model file is ``runs/default/chexnet-densenet121.onnx``.
 """
 
-from films import ROOT, TABLE
+from films import FEWER_CHILDREN, ROOT
 from pretraining import FOLDER as PRETRAINING
 from teacher import FOLDER as TEACHER
 
@@ -17,7 +17,7 @@ RECIPE = TrainConfig(
     hint_weight=4.0,
     schedule="one_cycle",
     learning_rate=4e-4,
-    max_epochs=3,
+    max_epochs=8,
     shift=0.06,
     contrast=0.2,
     rotation=7.0,
@@ -26,4 +26,6 @@ RECIPE = TrainConfig(
 )
 
 if __name__ == "__main__":
-    print(train(TABLE, ROOT / "runs" / "default", RECIPE, Hardware(workers=1, precision="bf16-mixed")))
+    print(
+        train(FEWER_CHILDREN, ROOT / "runs" / "default", RECIPE, Hardware(workers=1, precision="bf16-mixed"))
+    )
