@@ -15,9 +15,9 @@ import torch
 from timing import report
 from torch.nn import functional
 
-from chexnet.models import DenseNet121
 from chexnet.training import TrainConfig
 from chexnet.training.module import CheXNetModule
+from chexnet.training.train import NETWORKS
 
 CONFIG = TrainConfig(max_epochs=1)
 BATCH = 16
@@ -33,7 +33,7 @@ class Clock(lightning.Callback):
         self.ends.append(time.perf_counter())
 
 
-def ours(batches):
+def ours(batches, config=CONFIG):
     clock = Clock()
     trainer = lightning.Trainer(
         accelerator="cpu",
@@ -45,7 +45,7 @@ def ours(batches):
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    module = CheXNetModule(network(), CONFIG, None)
+    module = CheXNetModule(network(config.network), config, None)
     trainer.fit(module, torch.utils.data.DataLoader(batches, batch_size=None))
     return clock.ends[-1] - clock.ends[0]
 
@@ -63,8 +63,13 @@ def plain(batches, layout):
     return ends[-1] - ends[0]
 
 
-def network():
-    return DenseNet121(14, generator=torch.Generator().manual_seed(0))
+def network(name="densenet121"):
+    return NETWORKS[name](14, generator=torch.Generator().manual_seed(0))
+
+
+def quietly():
+    warnings.filterwarnings("ignore")
+    logging.getLogger("lightning.pytorch").setLevel("ERROR")
 
 
 def main() -> None:
@@ -72,8 +77,7 @@ def main() -> None:
         int(sys.argv[i]) if len(sys.argv) > i else default for i, default in enumerate((7, 6, 96), start=1)
     )
     torch.set_num_threads(1)
-    warnings.filterwarnings("ignore")
-    logging.getLogger("lightning.pytorch").setLevel("ERROR")
+    quietly()
     generator = torch.Generator().manual_seed(0)
     batches = [
         (

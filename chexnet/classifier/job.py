@@ -45,6 +45,8 @@ class PredictionJob:
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:
             raise ValueError(f"workers is {self.workers}; expected at least 1")
+        if self.heatmaps is not None and self.heatmaps.exists() and not self.heatmaps.is_dir():
+            raise ValueError(f"heatmaps is {self.heatmaps}, a file; expected a folder to write pictures into")
 
 
 @dataclass(frozen=True)

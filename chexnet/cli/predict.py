@@ -43,6 +43,8 @@ def command(inputs: tuple[str, ...], as_json: bool, **options: Any) -> None:
       chexnet predict 'study/*.dcm' --json
     """
     job = build(PredictionJob, options)
+    if job.finding and job.heatmaps is None:
+        click.echo("--finding chooses the maps to draw; without --heatmaps none is drawn", err=True)
     found = find_inputs(inputs)
     if found.passed_over:
         click.echo(

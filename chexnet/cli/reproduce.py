@@ -31,7 +31,7 @@ except ModuleNotFoundError as error:
 
 
 @click.command(name="reproduce")
-@click.argument("root", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("root", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
@@ -45,14 +45,16 @@ except ModuleNotFoundError as error:
 def command(root: Path, output: Path, **options: Any) -> None:
     """Reproduce the paper from ROOT, a ChestX-ray14 folder as NIH ships it, and end in one report.
 
-    Stages: the data set is checked, divided by patient; CheXNet, the systems of Wang et al. and Yao et al.,
-    and CheXNet for pneumonia are trained, measured beside the published columns of Table 2 and against
-    radiologists' readings and boxes. What is done is kept; after an interruption the same command goes on.
+    Stages: the data set is checked, divided by patient, audited and packed; CheXNet, the systems of Wang et
+    al. and Yao et al., and CheXNet for pneumonia are trained, measured beside the published columns of
+    Table 2 and against radiologists' readings and boxes. What is done is kept; after an interruption the
+    same command goes on.
 
     \b
     Examples:
       chexnet reproduce ChestX-ray14 --devices 8 --precision bf16-mixed --workers 12
       chexnet reproduce ChestX-ray14 --quick --output rehearsal
+      chexnet reproduce ChestX-ray14 --download
       chexnet reproduce ChestX-ray14 --network chexnet --from evaluate-chexnet
     """
     try:

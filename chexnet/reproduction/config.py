@@ -9,6 +9,8 @@ from chexnet.training import TrainConfig
 
 RECIPES = {
     "chexnet": TrainConfig(name="chexnet"),
+    "wang2017": TrainConfig(name="wang2017", network="wang2017"),
+    "yao2017": TrainConfig(name="yao2017", network="yao2017"),
     "pneumonia": TrainConfig(name="pneumonia", task="pneumonia"),
 }
 """One recipe for each network; those of the 14 pathologies learn from the same split (section 5)."""
@@ -43,12 +45,24 @@ class Reproduction:
         f"Go through every stage in minutes: {QUICK_FILMS} films, random weights, {QUICK['image_size']} px, "
         f"{QUICK['max_epochs']} epoch, {QUICK_SAMPLES} resamples. Its numbers mean nothing.",
     )
+    download: bool = _option(
+        False, "First fetch what ROOT lacks of the data set (45 GB), as chexnet download does."
+    )
+    mirror: str | None = _option(None, "With --download: a mirror's address; default: NIH.")
     only_present: bool = _option(
         False, "Of an incomplete copy, use the films that are there; --quick does so always."
     )
     films: int | None = _option(None, "Use about this many films, whole patients; default: all.")
     network: tuple[str, ...] = _option(
         (), f"Train this network alone; repeatable. One of {', '.join(RECIPES)}; default: all."
+    )
+    pixels: bool = _option(
+        False, "In the audit, also compare the pixels of all films, to find films that are stored twice."
+    )
+    packed: bool = _option(
+        True,
+        "Train from films that are packed once (256 grey levels, 5.6 GB for all films at 224 px); "
+        "--no-packed reads the PNGs in every epoch.",
     )
     weights: str | None = _option(None, "Initial weights, as in train; default: imagenet, with --quick none.")
     image_size: int | None = _option(None, "Side of the networks' input; default: the paper's 224.")
@@ -79,6 +93,8 @@ class Reproduction:
                 raise ValueError(f"network is {name!r}; expected {', '.join(RECIPES)}")
         if self.films is not None and self.films < 40:
             raise ValueError(f"films is {self.films}; expected at least 40, to have some in every part")
+        if self.mirror is not None and not self.download:
+            raise ValueError("mirror is given without download; expected both, to fetch the data set from it")
         if self.seed < 0:
             raise ValueError(f"seed is {self.seed}; expected at least 0")
         for name in self.networks:
@@ -108,6 +124,7 @@ class Reproduction:
             if getattr(self, name) is not None
         }
         changes: dict[str, Any] = {**(QUICK if self.quick else {}), **asked, "seed": self.seed}
+        changes["eight_bit"] = self.packed
         return replace(RECIPES[network], **changes)
 
     def evaluation(self, split: str) -> EvaluateOptions:

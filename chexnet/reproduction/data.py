@@ -1,4 +1,4 @@
-"""The stages before any network: the data set checked, divided, packed."""
+"""The stages before any network: the data set fetched, checked, divided, audited, packed."""
 
 import hashlib
 import json
@@ -10,15 +10,18 @@ from typing import Any, Literal
 import numpy as np
 
 from chexnet.arrays import Int
-from chexnet.datasets import ChestXray14, Labels
+from chexnet.datasets import ChestXray14, DownloadConfig, Labels, PackConfig, pack_films
+from chexnet.datasets import download as download_data
 from chexnet.datasets.boxes import read_boxes
 from chexnet.datasets.chestxray14 import BOXES, OFFICIAL_LISTS, TABLES
 from chexnet.datasets.pneumonia_split import split_pneumonia
-from chexnet.datasets.split_files import write_split
+from chexnet.datasets.split_files import read_split, write_split
 from chexnet.datasets.splits import Split, split_patients
 from chexnet.datasets.tables import read_table
+from chexnet.evaluation.auditing import audit_files, audit_json, show_audit
 from chexnet.paper import PNEUMONIA_SPLIT
 from chexnet.reproduction.config import Reproduction
+from chexnet.statistics.bootstrap import Progress
 
 Task = Literal["pathologies", "pneumonia"]
 INVENTORY = "inventory.json"
@@ -51,6 +54,18 @@ class Data:
         files = sorted(ChestXray14(self.root).image_files().values())
         lines = [f"{file.relative_to(self.root)} {file.stat().st_size}\n" for file in files]
         return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def download(root: Path, config: Reproduction) -> None:
+    """Fetch what the folder lacks of the data set.
+
+    Raises:
+        ValueError: something could not be had; the rest is kept, and the same call goes on.
+    """
+    found = download_data(root, DownloadConfig(mirror=config.mirror))
+    if found.problems:
+        problems = "\n".join(f"{name}: {problem}" for name, problem in found.problems.items())
+        raise ValueError(f"{root} is not complete; give the same command to go on\n{problems}")
 
 
 def check(data: Data, config: Reproduction, folder: Path) -> Mapping[str, Any]:
@@ -102,6 +117,47 @@ def split(task: Task, data: Data, config: Reproduction, folder: Path) -> Mapping
         "patients": dict(written.patients),
         "sha256": dict(written.sha256),
     }
+
+
+def audit(
+    data: Data, splits: Mapping[str, Path], config: Reproduction, folder: Path, progress: Progress
+) -> Mapping[str, Any]:
+    """Audit the split of each task, and leave the audit as text and as JSON.
+
+    Raises:
+        ValueError: a patient is in two parts.
+    """
+    verdicts = {}
+    for task, path in splits.items():
+        found = audit_files(data.root, path, pixels=config.pixels, progress=progress)
+        text = show_audit(found)
+        if found.audit.leaks:
+            raise ValueError(f"the split of the task {task} is not one:\n{text}")
+        (folder / f"{task}.txt").write_text(text + "\n", encoding="utf-8")
+        content = json.dumps(audit_json(found), indent=1, ensure_ascii=False, allow_nan=False)
+        (folder / f"{task}.json").write_text(content + "\n", encoding="utf-8")
+        verdicts[task] = text.splitlines()[-1]
+    return verdicts
+
+
+def pack(data: Data, splits: Sequence[Path], size: int, folder: Path) -> Mapping[str, Any]:
+    """Pack the films of all splits, in their order in the table, at the networks' size.
+
+    Raises:
+        ValueError: a film cannot be read. The others are packed, and are kept for the next run.
+    """
+    wanted = {name for path in splits for names in read_split(path).images.values() for name in names}
+    films = [
+        film for film in ChestXray14(data.root).manifest(only_present=True).images if film.name in wanted
+    ]
+    packed = pack_films(films, folder, PackConfig(image_size=size)).pack
+    if packed.problems:
+        problems = "\n".join(packed.problems.values())
+        raise ValueError(
+            f"{len(packed.problems):,} of {len(films):,} films cannot be read; fetch them again and give the "
+            f"same command\n{problems}"
+        )
+    return {"films": len(packed), "size": packed.size}
 
 
 def choose_films(

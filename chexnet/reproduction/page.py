@@ -36,6 +36,8 @@ class Results:
         quick: whether the run was a rehearsal.
         data: the inventory.
         splits: images, patients and hashes of the split of each task.
+        audits: what the audit of each split came to.
+        packed: number and side of the films that networks learned from; None where from the PNGs.
         evaluations: of each trained network.
         commands: of each training.
         metrics: rows of `metrics.csv` of each training.
@@ -49,6 +51,8 @@ class Results:
     quick: bool
     data: Mapping[str, Any]
     splits: Mapping[str, Mapping[str, Any]]
+    audits: Mapping[str, str]
+    packed: Mapping[str, Any] | None
     evaluations: Mapping[str, Mapping[str, Any]]
     commands: Mapping[str, str]
     metrics: Mapping[str, Sequence[Mapping[str, str]]]
@@ -121,7 +125,20 @@ def _data(results: Results) -> str:
         bullets(str(results.data["message"]).splitlines())
         + table(Grid(["part", "images", "patients", "SHA-256 of the names"], rows), "Splits by patient")
         + bullets([f"{task}: {found['how']}" for task, found in results.splits.items()])
+        + _audited_and_packed(results)
     )
+
+
+def _audited_and_packed(results: Results) -> str:
+    lines = [
+        f"Audit of {task}: {verdict}. All of it: audit/{task}.txt" for task, verdict in results.audits.items()
+    ]
+    if results.packed is not None:
+        lines.append(
+            f"The networks learned from {results.packed['films']:,} films packed at {results.packed['size']} "
+            "pixels in 256 grey levels, and their files say so."
+        )
+    return bullets(lines) if lines else ""
 
 
 def table_2(evaluations: Mapping[str, Mapping[str, Any]]) -> Grid:

@@ -20,6 +20,7 @@ from chexnet.training import Hardware
 from chexnet.training.record import read_metrics
 
 REPORT = "report.html"
+PACK = "pack"
 
 
 def reproduce(
@@ -33,6 +34,8 @@ def reproduce(
     command: str = "",
 ) -> list[Outcome]:
     """Reproduce the paper from a ChestX-ray14 folder, stage by stage, each into its folder of `output`.
+
+    Where the data set is to be fetched, that comes first, into `root`.
 
     Args:
         root: the data set as NIH ships it.
@@ -49,6 +52,8 @@ def reproduce(
         TrainingFailed: a training ended without a model.
         KeyboardInterrupt: it was interrupted; the same call goes on.
     """
+    if config.download:
+        data_stages.download(root, config)
     stages = build_stages(root, output, config, hardware)
     return run_stages(stages, output, steps, watcher, {"command": command, "data": root.resolve().name})
 
@@ -69,6 +74,9 @@ class _Plan:
     def stages(self) -> list[Stage]:
         """The stages in their order."""
         stages = [self._check(), *(self._split(task) for task in self._tasks())]
+        stages.append(self._audit())
+        if self.config.packed:
+            stages.append(self._pack())
         networks = self.config.networks
         stages += [self._train(network) for network in networks]
         stages += [self._evaluate(network) for network in networks]
@@ -109,17 +117,44 @@ class _Plan:
             needs=("check",),
         )
 
+    def _audit(self) -> Stage:
+        splits = {task: self._split_file(task) for task in self._tasks()}
+        return Stage(
+            "audit",
+            "look for patients on two sides",
+            lambda folder, progress: data_stages.audit(self.data, splits, self.config, folder, progress),
+            settings={"pixels": self.config.pixels},
+            sources=self.data.sources(),
+            needs=("check", *(f"split-{task}" for task in splits)),
+        )
+
+    def _pack(self) -> Stage:
+        tasks = self._tasks()
+        size = self.config.recipe(self.config.networks[0]).image_size
+        splits = [self._split_file(task) for task in tasks]
+        return Stage(
+            PACK,
+            f"pack the films at {size} px",
+            lambda folder, _: data_stages.pack(self.data, splits, size, folder),
+            settings={"size": size},
+            needs=("check", *(f"split-{task}" for task in tasks)),
+            resumes=True,
+        )
+
     def _train(self, network: str) -> Stage:
         recipe = self.config.recipe(network)
-        split = self._split_file(network)
-        arguments = ("--split", str(split), *(["--only-present"] if self.config.selects_present else []))
-        training = Training(self.root, recipe, self.hardware, arguments, self.config.launch or "")
+        arguments = ["--split", str(self._split_file(recipe.task))]
+        if self.config.selects_present:
+            arguments.append("--only-present")
+        if self.config.packed:
+            arguments += ["--packed", str(self.output / PACK)]
+        training = Training(self.root, recipe, self.hardware, tuple(arguments), self.config.launch or "")
         return Stage(
             f"train-{network}",
             f"train {TITLES[network]}",
             lambda folder, _: train(training, folder, self.output / f"train-{network}"),
             settings={"recipe": recipe.to_dict()},
-            needs=("check", f"split-{recipe.task}"),
+            needs=("check", f"split-{recipe.task}", *([PACK] if self.config.packed else [])),
             resumes=True,
         )
 
@@ -202,6 +237,8 @@ class _Plan:
             quick=self.config.quick,
             data=self._json("check", data_stages.INVENTORY),
             splits={task: records[f"split-{task}"]["details"] for task in self._tasks()},
+            audits=records["audit"]["details"] if "audit" in done else {},
+            packed=records[PACK]["details"] if PACK in done else None,
             evaluations=self._each("evaluate", "evaluation.json", done),
             commands={name: records[f"train-{name}"]["details"]["command"] for name in networks},
             metrics={name: read_metrics(self.output / f"train-{name}") for name in networks},
@@ -226,10 +263,11 @@ class _Plan:
         return read_finished(self.output / stage)[0] is not None
 
     def _trained(self, network: str) -> Trained:
-        return Trained(network, self.output / f"train-{network}", self._split_file(network), self.resampling)
+        split = self._split_file(RECIPES[network].task)
+        return Trained(network, self.output / f"train-{network}", split, self.resampling)
 
-    def _split_file(self, network: str) -> Path:
-        return self.output / f"split-{RECIPES[network].task}" / data_stages.SPLIT
+    def _split_file(self, task: str) -> Path:
+        return self.output / f"split-{task}" / data_stages.SPLIT
 
     @staticmethod
     def _optional(**files: Path | None) -> dict[str, Path]:

@@ -35,7 +35,7 @@ from chexnet.training.record import PROVENANCE, Checkpoints, Progress, Record
 from chexnet.training.release import release
 from chexnet.training.schedule import is_finished
 
-_NETWORKS: dict[str, type[DenseNet121 | EfficientNetLite0 | Wang2017 | Yao2017]] = {
+NETWORKS: dict[str, type[DenseNet121 | EfficientNetLite0 | Wang2017 | Yao2017]] = {
     "densenet121": DenseNet121,
     "efficientnet_lite0": EfficientNetLite0,
     "wang2017": Wang2017,
@@ -121,7 +121,7 @@ def initial_weights(weights: str, network: str = "densenet121") -> InitialWeight
     if weights == "none":
         return InitialWeights(None, {"source": "none"})
     if weights == "imagenet":
-        url = _NETWORKS[network].imagenet_url
+        url = NETWORKS[network].imagenet_url
         if url is None:
             raise ValueError(
                 f"weights are imagenet and the network is {network}, whose weights have no address: pass a "
@@ -162,7 +162,7 @@ def read_teacher(path: Path, config: TrainConfig) -> tuple[Network, dict[str, An
 
 def build_network(name: str, config: TrainConfig, generator: torch.Generator | None) -> Network:
     """The network that a recipe names, with the outputs of `config`'s task."""
-    return _NETWORKS[name](len(config.findings), generator=generator)
+    return NETWORKS[name](len(config.findings), generator=generator)
 
 
 def _network(config: TrainConfig, initial: InitialWeights) -> Network:

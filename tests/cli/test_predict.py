@@ -78,6 +78,7 @@ def test_a_refused_film_is_one_line_counts_as_not_read_and_can_be_read_all_the_s
         ["--policy", "bold", "film"],
         ["--output", "table.xlsx", "film"],
         ["--workers", "0", "film"],
+        ["--heatmaps", "film", "film"],
         ["--no-such-flag", "film"],
         ["empty"],
         [],
@@ -114,6 +115,12 @@ def test_heat_maps_of_the_findings_asked_for_are_written_and_named(
         "synthetic_thorax_opacity-Pneumonia.png",
     ]
     assert str(folder / "synthetic_thorax_opacity-Mass.png") in result.err
+
+
+def test_a_finding_without_a_folder_for_its_map_is_told_of(chexnet_cli, example_film: Path) -> None:
+    result = chexnet_cli("predict", example_film, "--finding", "Mass")
+    assert result.status == 0
+    assert "without --heatmaps none is drawn" in result.err
 
 
 def test_output_has_one_row_an_image_and_counts_what_failed(

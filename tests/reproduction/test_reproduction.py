@@ -3,22 +3,26 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
 from chestxray14_folder import write_chestxray14
 
-from chexnet.datasets import ChestXray14
-from chexnet.datasets.split_files import read_split
+from chexnet.datasets import ChestXray14, open_pack, split_patients
+from chexnet.datasets.split_files import read_split, write_split
 from chexnet.paper import PNEUMONIA_SPLIT
 from chexnet.reproduction import Reproduction, Steps, reproduce
-from chexnet.reproduction.data import choose_films, split_of_pneumonia
+from chexnet.reproduction.data import Data, choose_films, pack, split_of_pneumonia
 from chexnet.reproduction.networks import Training
 from chexnet.training import Hardware, TrainConfig
 
@@ -87,6 +91,47 @@ def test_boxed_films_of_the_test_part_alone_are_scored(finished):
     assert 0 < counts["of_the_test_part"] == found["localisation"]["films"] < counts["there"]
 
 
+def test_each_split_is_audited_and_its_films_packed_once(finished):
+    output, _ = finished
+    page = (output / "report" / "report.html").read_text()
+    assert "Audit of pathologies: no patient is in two parts" in page
+    found = json.loads((output / "audit" / "pathologies.json").read_text())
+    assert found["leaks"] == 0
+    assert {part["images"] for part in found["parts"]} == {
+        len(images) for images in read_split(output / "split-pathologies" / "split.csv").images.values()
+    }
+    assert len(open_pack(output / "pack")) == 100
+    recipe = json.loads((output / "train-chexnet" / "recipe.json").read_text())
+    assert recipe["recipe"]["eight_bit"]
+
+
+def test_a_film_that_cannot_be_read_is_named_and_its_pack_goes_on_when_it_is_mended(root, tmp_path):
+    split = tmp_path / "split.csv"
+    labels = ChestXray14(root).labels()
+    write_split(split, labels.images, labels.patients, split_patients(labels.patients), {})
+    copy = Path(shutil.copytree(root, tmp_path / "copy"))
+    data = Data(copy, copy / "none.csv", None, None)
+    damaged = next(copy.rglob("00000003_001.png"))
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[:-100])
+    with pytest.raises(ValueError, match=r"1 of 120 films cannot be read(.|\n)*00000003_001.png"):
+        pack(data, [split], 32, tmp_path / "pack")
+    damaged.write_bytes(whole)
+    assert pack(data, [split], 32, tmp_path / "pack") == {"films": 120, "size": 32}
+
+
+def test_what_cannot_be_fetched_is_told_and_nothing_is_begun(tmp_path):
+    (tmp_path / "mirror").mkdir()
+    answer = partial(SimpleHTTPRequestHandler, directory=tmp_path / "mirror")
+    with ThreadingHTTPServer(("127.0.0.1", 0), answer) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        config = replace(TINY, download=True, mirror=f"http://127.0.0.1:{server.server_port}")
+        with pytest.raises(ValueError, match=r"is not complete; give the same command(.|\n)*images_001.*404"):
+            reproduce(tmp_path / "data", tmp_path / "out", config, HERE)
+        server.shutdown()
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_incomplete_copy_is_refused_with_what_to_do(root, tmp_path):
     copy = write_chestxray14(tmp_path / "copy", patients=20)
     next(copy.rglob("*_001.png")).unlink()
@@ -142,6 +187,7 @@ def test_a_training_is_one_command_that_a_person_could_type(tmp_path):
         ({"image_size": 100}, "image_size is 100; expected a multiple of 32"),
         ({"samples": -1}, "samples"),
         ({"seed": -1}, "seed is -1"),
+        ({"mirror": "https://mirror.example"}, "mirror is given without download"),
     ],
     ids=str,
 )
@@ -167,11 +213,15 @@ def run(root, output):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", ["training", "report"])
+@pytest.mark.parametrize("moment", ["packing", "training", "report"])
 def test_killed_in_the_middle_the_next_run_ends_with_the_same_numbers(root, tmp_path, moment):
     output, whole = tmp_path / "killed", tmp_path / "whole"
     run(root, whole)
-    waited = {"training": "train-chexnet.partial/last.ckpt", "report": "localise-chexnet"}[moment]
+    waited = {
+        "packing": "pack.partial/films.jsonl.partial",
+        "training": "train-chexnet.partial/last.ckpt",
+        "report": "localise-chexnet",
+    }[moment]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
         command(root, output), stderr=subprocess.DEVNULL, cwd=ROOT, env=environment, start_new_session=True
@@ -184,7 +234,12 @@ def test_killed_in_the_middle_the_next_run_ends_with_the_same_numbers(root, tmp_
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     run(root, output)
-    for name in ("evaluate-chexnet/evaluation.json", "localise-chexnet/localisation.json"):
+    for name in (
+        "pack/films.npy",
+        "pack/films.jsonl",
+        "evaluate-chexnet/evaluation.json",
+        "localise-chexnet/localisation.json",
+    ):
         assert (output / name).read_bytes() == (whole / name).read_bytes()
     pages = [(one / "report" / "report.html").read_text() for one in (output, whole)]
     assert pages[0].replace(str(output), "") == pages[1].replace(str(whole), "")
