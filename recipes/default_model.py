@@ -1,31 +1,27 @@
-"""Stage 3 of the embedded model: the DenseNet-121 of stage 2 at the network's full size.
+"""Stage 5, the last, of the embedded model: the DenseNet-121 of stage 3 learns from the second teacher.
 
-``python recipes/default_model.py``; the model file is ``runs/default/chexnet-densenet121.onnx``.
+``python recipes/default_model.py``, after ``recipes/full_size.py`` and ``recipes/second_teacher.py``. About
+40 minutes on one core; the model file is ``runs/default/chexnet-densenet121.onnx``.
 """
 
-from films import FEWER_CHILDREN, ROOT
-from pretraining import FOLDER as PRETRAINING
-from teacher import FOLDER as TEACHER
+from dataclasses import replace
 
-from chexnet.training import Hardware, TrainConfig, train
+from films import HALF_OF_CHILDREN, ROOT
+from full_size import FOLDER as FULL_SIZE
+from full_size import RECIPE as BEFORE
+from second_teacher import FOLDER as TEACHER
 
-RECIPE = TrainConfig(
+from chexnet.training import Hardware, train
+
+RECIPE = replace(
+    BEFORE,
     name="chexnet-densenet121",
-    weights=str(PRETRAINING / "best.ckpt"),
+    weights=str(FULL_SIZE / "best.ckpt"),
     teacher=str(TEACHER / "best.ckpt"),
-    teacher_weight=0.5,
-    hint_weight=4.0,
-    schedule="one_cycle",
-    learning_rate=4e-4,
-    max_epochs=8,
-    shift=0.06,
-    contrast=0.2,
-    rotation=7.0,
-    zoom=0.1,
-    weight_decay=1e-5,
+    learning_rate=3e-4,
+    max_epochs=7,
 )
+FOLDER = ROOT / "runs" / "default"
 
 if __name__ == "__main__":
-    print(
-        train(FEWER_CHILDREN, ROOT / "runs" / "default", RECIPE, Hardware(workers=1, precision="bf16-mixed"))
-    )
+    print(train(HALF_OF_CHILDREN, FOLDER, RECIPE, Hardware(workers=1, precision="bf16-mixed")))

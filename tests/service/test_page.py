@@ -494,6 +494,20 @@ def test_a_proxy_that_does_not_reach_the_service_is_a_lost_connection(opening: O
     page.films("ok", 1)
 
 
+def test_a_film_that_is_taken_away_before_it_is_drawn_is_not_missed(opening: Opening) -> None:
+    """The fixture fails where the page complains."""
+    page = opening()
+    page.js("""
+        import("/static/js/viewer.js").then(({ Viewer }) => {
+          const pane = new Viewer(document.body, "test");
+          const film = { width: 2, height: 2, bits: 8, grey: new Uint8Array(4) };
+          pane.show(film, { width: 2, height: 2 });
+          pane.blank("nothing");
+          return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(1))));
+        })
+    """)
+
+
 def test_findings_never_stand_beside_the_picture_of_another_film(
     opening: Opening, example_film: Path, example_dicom: Path
 ) -> None:

@@ -193,6 +193,8 @@ export class Viewer extends EventTarget {
     if (this.shading || !this.film) return;
     this.shading = requestAnimationFrame(() => {
       this.shading = 0;
+      // The film may have been taken away since.
+      if (!this.film) return;
       shade(this.shaded, this.film, this.window);
       this.#draw();
     });
@@ -200,7 +202,7 @@ export class Viewer extends EventTarget {
 
   #draw() {
     const viewport = this.view.viewport;
-    if (this.fitted && Math.abs(viewport.getZoom() / viewport.getHomeZoom() - 1) > 1e-6) {
+    if (this.fitted && viewport && Math.abs(viewport.getZoom() / viewport.getHomeZoom() - 1) > 1e-6) {
       viewport.goHome(true);
     }
     const ratio = devicePixelRatio;

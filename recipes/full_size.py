@@ -1,0 +1,26 @@
+"""Stage 3 of the embedded model: the DenseNet-121 of stage 2 at the network's full size.
+
+``python recipes/full_size.py``, after ``recipes/pretraining.py``. About 36 minutes on one core.
+"""
+
+from dataclasses import replace
+
+from films import ROOT, THIRD_OF_CHILDREN
+from pretraining import FOLDER as PRETRAINING
+from pretraining import RECIPE as SMALL
+
+from chexnet.paper import IMAGE_SIZE
+from chexnet.training import Hardware, train
+
+RECIPE = replace(
+    SMALL,
+    name="full-size",
+    weights=str(PRETRAINING / "best.ckpt"),
+    image_size=IMAGE_SIZE,
+    learning_rate=4e-4,
+    max_epochs=8,
+)
+FOLDER = ROOT / "runs" / "full_size"
+
+if __name__ == "__main__":
+    print(train(THIRD_OF_CHILDREN, FOLDER, RECIPE, Hardware(workers=1, precision="bf16-mixed")))
