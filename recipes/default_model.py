@@ -1,5 +1,8 @@
 """Stage 5, the last, of the embedded model: the DenseNet-121 of stage 3 learns from the second teacher.
 
+The released weights are the mean of those of stage 3 and of this one, whose validation loss is lower than
+that of either.
+
 ``python recipes/default_model.py``, after ``recipes/full_size.py`` and ``recipes/second_teacher.py``. About
 40 minutes on one core; the model file is ``runs/default/chexnet-densenet121.onnx``.
 """
@@ -20,6 +23,7 @@ RECIPE = replace(
     teacher=str(TEACHER / "best.ckpt"),
     learning_rate=3e-4,
     max_epochs=7,
+    average=str(FULL_SIZE / "best.ckpt"),
 )
 FOLDER = ROOT / "runs" / "default"
 

@@ -177,6 +177,11 @@ def _training(metadata: ModelMetadata) -> str:
         ("patients, none in two parts", _counts(training.get("patients"))),
         ("SHA-256 of the training images' names", f"`{training.get('train_ids_sha256')}`"),
         ("initial weights", _source(training.get("initial_weights"))),
+        *(
+            [("weights averaged with those of", _source(training["average"]))]
+            if "average" in training
+            else []
+        ),
         ("epochs; validation loss", f"{training.get('epochs')}; {_number(training.get('validation_loss'))}"),
         ("software", _counts(training.get("software"))),
         ("recipe", _counts(training.get("recipe"))),
@@ -398,9 +403,13 @@ def _source(initial: Any) -> str:
     """The chain of weights, from the last to the first."""
     chain = []
     while isinstance(initial, Mapping):
-        chain.append(str(initial.get("source")))
-        before = initial.get("trained_on")
-        initial = before.get("initial_weights") if isinstance(before, Mapping) else None
+        source, before = str(initial.get("source")), initial.get("trained_on")
+        initial = None
+        if isinstance(before, Mapping):
+            # A file called best.ckpt, as most are, says less than whose it is.
+            source = f"{source} of {before.get('recipe', {}).get('name', 'a run without a name')}"
+            initial = before.get("initial_weights")
+        chain.append(source)
     return ", from ".join(chain) or "not known"
 
 

@@ -166,6 +166,23 @@ def load_state(network: Network, state: Mapping[str, Tensor], *, trunk_only: boo
     network.load_state_dict(given, strict=False)
 
 
+def mean_state(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The mean of two networks' weights and running statistics, for networks of one descent.
+
+    Raises:
+        WeightsMismatch: they are not of one architecture.
+    """
+    unlike = sorted(
+        {*one, *other} - {key for key in one if key in other and one[key].shape == other[key].shape}
+    )
+    if unlike:
+        raise WeightsMismatch(f"networks of two kinds have no mean: {', '.join(unlike[:3])} differ")
+    # Counters, of which there is no half, are the first's.
+    return {
+        key: (value + other[key]) / 2 if value.is_floating_point() else value for key, value in one.items()
+    }
+
+
 def _modern_state(state: Mapping[Any, Any], path: str | PathLike[str]) -> dict[str, Tensor]:
     modern: dict[str, Tensor] = {}
     for key, value in state.items():

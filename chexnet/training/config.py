@@ -61,6 +61,11 @@ class TrainConfig:
     hint_weight: float = _option(
         0.0, "With a teacher: weight of a term that makes its feature maps a linear function of this one's."
     )
+    average: str | None = _option(
+        None,
+        "best.ckpt of another run of this network: the released weights are the mean of its weights and of "
+        "this run's best; paper: none.",
+    )
     seed: int = _option(0, "Decides the split, the initial weights, the order of the images and the flips.")
     name: str = _option("chexnet", "The model's name in its file.")
 
@@ -120,9 +125,9 @@ class TrainConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """For the model file and for `recipe.json`."""
-        recipe = asdict(self)
-        # Left out where it changes nothing, so that runs from before it go on.
-        return recipe if self.eight_bit else {key: recipe[key] for key in recipe if key != "eight_bit"}
+        # Left out where they change nothing, so that runs from before them go on.
+        left_out = {name for name in ("eight_bit", "average") if not getattr(self, name)}
+        return {key: value for key, value in asdict(self).items() if key not in left_out}
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from chexnet.models import (
     Yao2017,
     imagenet_state,
     load_state,
+    mean_state,
     read_checkpoint,
 )
 from chexnet.training.config import Hardware, TrainConfig, TrainedModel
@@ -86,9 +87,17 @@ def train(
     }
     teacher = None
     if config.teacher is not None:
-        teacher, described = read_teacher(Path(config.teacher), config)
-        provenance["recipe"]["teacher"] = described["source"]
-        provenance["teacher"] = described
+        taught = read_run(Path(config.teacher), "teacher", config)
+        teacher = taught.network(config)
+        provenance["recipe"]["teacher"] = taught.description["source"]
+        provenance["teacher"] = taught.description
+    other = None
+    if config.average is not None:
+        other = read_run(Path(config.average), "average", config)
+        if other.name != config.network:
+            raise ValueError(f"{config.average}: a {other.name}; expected a {config.network} to average with")
+        provenance["recipe"]["average"] = other.description["source"]
+        provenance["average"] = other.description
     with _without_chatter():
         trainer = _trainer(folder, config, hardware, provenance)
         _claim(folder, provenance, training_data, writer=trainer.global_rank == 0)
@@ -98,7 +107,8 @@ def train(
             module = CheXNetModule(network, config, _loss_weights(training_data, config), teacher)
             _fit(trainer, module, _Films(training_data, config, hardware), last)
         if trainer.global_rank == 0:
-            _export(folder, training_data, config, provenance, trainer.strategy.root_device, hardware.workers)
+            device = trainer.strategy.root_device
+            _export(folder, training_data, config, provenance, other, device, hardware.workers)
     losses = _losses(last)
     return TrainedModel(folder / f"{config.name}.onnx", folder, len(losses), min(losses), trainer.global_rank)
 
@@ -140,24 +150,44 @@ def initial_weights(weights: str, network: str = "densenet121") -> InitialWeight
     return InitialWeights(checkpoint.state, description)
 
 
-def read_teacher(path: Path, config: TrainConfig) -> tuple[Network, dict[str, Any]]:
-    """The network of a finished run's checkpoint, and what the model file says of it.
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run of `chexnet train` that another learns from or is averaged with.
+
+    Attributes:
+        name: of its network, as recipes call it.
+        state: of its network.
+        description: what the model file says of it.
+    """
+
+    name: str
+    state: dict[str, torch.Tensor]
+    description: dict[str, Any]
+
+    def network(self, config: TrainConfig) -> Network:
+        """Its network, trained."""
+        network = build_network(self.name, config, None)
+        load_state(network, self.state)
+        return network
+
+
+def read_run(path: Path, role: str, config: TrainConfig) -> FinishedRun:
+    """A finished run, from its `best.ckpt`, as the option `role` names it.
 
     Raises:
         ValueError: no such file, no checkpoint of a run of `chexnet train`, or one for other findings.
     """
     if not path.is_file():
-        raise ValueError(f"teacher is {str(path)!r}; expected the best.ckpt of a finished run")
+        raise ValueError(f"{role} is {str(path)!r}; expected the best.ckpt of a finished run")
     checkpoint = read_checkpoint(path)
     if PROVENANCE not in checkpoint.content:
         raise ValueError(f"{path}: no checkpoint of a run of chexnet train; expected its best.ckpt")
     provenance = json.loads(checkpoint.content[PROVENANCE])
     recipe = provenance["recipe"]
     if recipe["task"] != config.task:
-        raise ValueError(f"{path}: a teacher of the task {recipe['task']}; expected {config.task}")
-    network = build_network(recipe["network"], config, None)
-    load_state(network, checkpoint.state)
-    return network, {"source": path.name, "sha256": checkpoint.sha256, "trained_on": provenance}
+        raise ValueError(f"{path}: a run of the task {recipe['task']} as {role}; expected {config.task}")
+    description = {"source": path.name, "sha256": checkpoint.sha256, "trained_on": provenance}
+    return FinishedRun(recipe["network"], checkpoint.state, description)
 
 
 def build_network(name: str, config: TrainConfig, generator: torch.Generator | None) -> Network:
@@ -305,13 +335,20 @@ def _export(
     data: TrainingData,
     config: TrainConfig,
     provenance: dict[str, Any],
+    other: FinishedRun | None,
     device: torch.device,
     workers: int,
 ) -> None:
+    state = read_checkpoint(folder / "best.ckpt").state
+    if other is not None:
+        state = mean_state(state, other.state)
     network = build_network(config.network, config, None)
-    load_state(network, read_checkpoint(folder / "best.ckpt").state)
+    load_state(network, state)
     losses = _losses(folder / "last.ckpt")
-    history = {"epochs": len(losses), "validation_loss": min(losses), "task": config.task}
+    history: dict[str, Any] = {"epochs": len(losses), "task": config.task}
+    if other is None:
+        # That of an average is nobody's yet.
+        history["validation_loss"] = min(losses)
     release(
         network,
         data.part("validation"),

@@ -96,7 +96,7 @@ def test_the_record_names_the_teacher_and_what_it_was_trained_on(films, finished
     ("changes", "reason"),
     [
         ({"teacher": "nowhere.ckpt"}, "expected the best.ckpt of a finished run"),
-        ({"task": "pathologies"}, "a teacher of the task pneumonia; expected pathologies"),
+        ({"task": "pathologies"}, "a run of the task pneumonia as teacher; expected pathologies"),
     ],
 )
 def test_a_teacher_that_cannot_teach_is_refused(films, finished, tmp_path, changes, reason):

@@ -1,0 +1,70 @@
+"""A released network whose weights are the mean of two runs'."""
+
+import json
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from synthetic_films import HERE, recipe
+
+from chexnet.classifier.metadata import KEY
+from chexnet.models import DenseNet121, WeightsMismatch, load_state, mean_state, read_state, round_to_float16
+from chexnet.training import TrainConfig, train
+
+
+@pytest.fixture(scope="module")
+def averaged(films, finished, tmp_path_factory):
+    settings = recipe(average=str(finished.folder / "best.ckpt"), max_epochs=1, seed=1)
+    return train(films, tmp_path_factory.mktemp("runs") / "averaged", settings, HERE)
+
+
+def test_the_file_gives_what_the_mean_of_both_weights_gives(finished, averaged):
+    one, other = (read_state(run.folder / "best.ckpt") for run in (averaged, finished))
+    network = DenseNet121(1)
+    load_state(network, {key: (value + other[key]) / 2 for key, value in one.items()})
+    round_to_float16(network)
+    image = np.random.default_rng(0).normal(size=(2, 3, 32, 32)).astype(np.float32)
+    with torch.no_grad():
+        expected = network.eval()(torch.from_numpy(image)).logits.numpy()
+    session = onnxruntime.InferenceSession(averaged.model)
+    logits = session.run(["logits"], {"image": image})[0]
+    np.testing.assert_allclose(logits, expected, atol=1e-4)
+    load_state(network, one)
+    with torch.no_grad():
+        assert np.abs(network(torch.from_numpy(image)).logits.numpy() - logits).max() > 1e-3
+
+
+def test_the_file_and_the_record_name_the_other_run(finished, averaged):
+    held = json.loads((averaged.folder / "recipe.json").read_text())
+    assert held["recipe"]["average"] == held["average"]["source"] == "best.ckpt"
+    assert held["average"]["trained_on"]["recipe"]["name"] == finished.model.stem
+    session = onnxruntime.InferenceSession(averaged.model)
+    training = json.loads(session.get_modelmeta().custom_metadata_map[KEY])["training"]
+    assert training["average"] == held["average"]
+    assert "validation_loss" not in training
+
+
+def test_a_run_that_cannot_be_averaged_with_is_refused_before_anything_is_trained(films, finished, tmp_path):
+    best = str(finished.folder / "best.ckpt")
+    for changes, reason in (
+        ({"average": "nowhere.ckpt"}, "average is 'nowhere.ckpt'; expected the best.ckpt of a finished run"),
+        ({"average": best, "network": "efficientnet_lite0"}, "expected a efficientnet_lite0 to average with"),
+    ):
+        with pytest.raises(ValueError, match=reason):
+            train(films, tmp_path / "run", recipe(**changes), HERE)
+    assert not (tmp_path / "run").exists()
+
+
+def test_states_of_two_kinds_have_no_mean():
+    one = {"a": torch.ones(2), "count": torch.tensor(3)}
+    mean = mean_state(one, {"a": torch.zeros(2), "count": torch.tensor(5)})
+    assert mean["a"].tolist() == [0.5, 0.5]
+    assert mean["count"] == 3
+    for other in ({"a": torch.ones(3), "count": torch.tensor(3)}, {"a": torch.ones(2)}):
+        with pytest.raises(WeightsMismatch, match="have no mean"):
+            mean_state(one, other)
+
+
+def test_a_recipe_without_it_is_stored_as_before():
+    assert "average" not in TrainConfig().to_dict()
