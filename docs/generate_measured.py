@@ -33,10 +33,11 @@ def documents() -> dict[Path, str]:
 
 
 def _readme(model: chexnet.Classifier, measured: dict[str, Any]) -> str:
+    tested = measured["films"][0]
     return (
-        f"Tested on {model.metadata.test_data}. {mean_line(measured)} A finding is *not validated* where the "
-        "interval reaches 0.5 or fewer than ten test or validation films have it; it then has no threshold "
-        "and no verdict.\n\n"
+        f"Tested on {tested['images']} films of {tested['patients']} other patients of {tested['name']}. "
+        f"{mean_line(measured)} A finding is *not validated* where the interval reaches 0.5 or fewer than "
+        "ten test or validation films have it; it then has no threshold and no verdict.\n\n"
         f"{performance_table(model.metadata)}\n"
         "Easier questions (AUROC), and beside them what is known without looking at the film:\n\n"
         f"{comparison_lines(measured)}"
