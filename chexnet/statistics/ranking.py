@@ -142,16 +142,20 @@ def _inside_cuts(comparison: _Comparison, counts: Counts) -> Float[np.ndarray, "
     # Fresh memory for every cut would cost more than the gathering itself.
     buffer = np.empty((widest, resamples), counts.dtype)
     start = 0
-    for cut in comparison.cuts:
-        end = start + cut.below.shape[0]
-        gathered = buffer[: cut.negatives.size]
-        # "clip" skips the check of bounds, which the clusters satisfy by construction.
-        np.take(counts, cut.negatives, axis=0, out=gathered, mode="clip")
-        if end == start + 1:
-            gathered.sum(axis=0, out=rows[start])
-        else:
-            np.matmul(cut.below, gathered, out=rows[start:end])
-        start = end
+    # OpenBLAS at times raises the processor's flag for an invalid operation where there was none.
+    with np.errstate(invalid="ignore"):
+        for cut in comparison.cuts:
+            end = start + cut.below.shape[0]
+            gathered = buffer[: cut.negatives.size]
+            # "clip" skips the check of bounds, which the clusters satisfy by construction.
+            np.take(counts, cut.negatives, axis=0, out=gathered, mode="clip")
+            if end == start + 1:
+                gathered.sum(axis=0, out=rows[start])
+            else:
+                np.matmul(cut.below, gathered, out=rows[start:end])
+            start = end
+    if not np.isfinite(rows).all():
+        raise FloatingPointError("sums of counts are not finite; this processor's matrix product is wrong")
     return rows
 
 
