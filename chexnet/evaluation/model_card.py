@@ -347,7 +347,7 @@ def _failures(evaluation: Mapping[str, Any], metadata: ModelMetadata) -> str:
     pictures = [(one["picture"], f"{one['pneumonia']:.3f}") for one in evaluation["synthetic"]]
     return (
         f"At the thresholds of `{metadata.policy}`, on the test films:\n\n{table(head, rows)}\n"
-        "Most false calls are films with another finding where that share is above the last column's.\n\n"
+        "Where that share is above the last column's, other findings draw false calls.\n\n"
         "No patient's film is shown here. What the network alone, without its gate, says of computed "
         "pictures, some of which are no upright film at all:\n\n"
         f"{table(('picture', 'probability of pneumonia'), pictures)}\n"
