@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,11 +52,16 @@ class Classifier:
     ) -> None:
         self.path = Path(DEFAULT_MODEL if path is None else path)
         content = _read(self.path)
-        self._session = _session(content, self.path, threads, one_image)
+        digest = hashlib.sha256()
+        # Beside the loading, which takes longer: neither holds the interpreter.
+        hashing = threading.Thread(target=digest.update, args=(content,))
+        hashing.start()
+        try:
+            self._session = _session(content, self.path, threads, one_image)
+        finally:
+            hashing.join()
         self.metadata = _metadata(self._session, self.path)
-        self.identity = ModelIdentity(
-            self.metadata.name, self.metadata.version, hashlib.sha256(content).hexdigest()
-        )
+        self.identity = ModelIdentity(self.metadata.name, self.metadata.version, digest.hexdigest())
         self.policy = self.metadata.policy if policy is None else policy
         if policy is not None and policy not in self.policies:
             names = ", ".join(self.policies) or "none"

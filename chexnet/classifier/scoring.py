@@ -5,7 +5,6 @@ import os
 import stat
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -125,6 +124,9 @@ def score_files(
     if workers == 1:
         yield from (_score(classifier, file, gate) for file in files)
         return
+    # One image needs no pool, and starts quicker without the import.
+    from concurrent.futures import Future, ThreadPoolExecutor
+
     with ThreadPoolExecutor(workers) as pool:
         waiting = iter(files)
         running: deque[Future[Scored]] = deque(

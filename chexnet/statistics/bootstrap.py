@@ -7,14 +7,13 @@ what makes differences between models paired.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
 
 from chexnet.arrays import Bool, Float, Int, Shaped
 from chexnet.statistics.counts import BLOCK, Counts
-from chexnet.statistics.estimate import Estimate, Interval, NotEstimable, check_confidence
+from chexnet.statistics.estimate import Estimate, Interval, NotEstimable, check_confidence, standard_normal
 from chexnet.statistics.ranking import Ranking
 from chexnet.statistics.roc import auroc, average_precision
 
@@ -158,7 +157,7 @@ def bca_interval(
     below = float(np.mean(values < value) + np.mean(values == value) / 2)
     if not 0 < below < 1:
         raise NotEstimable("BCa interval not estimable: the value lies outside all of its resamples")
-    normal = NormalDist()
+    normal = standard_normal()
     bias = normal.inv_cdf(below)
     acceleration = _acceleration(leave_one_out)
     shares = []

@@ -1,7 +1,10 @@
 """A number with its interval, and the refusal to give one."""
 
 from dataclasses import dataclass
-from statistics import NormalDist
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from statistics import NormalDist
 
 
 class NotEstimable(ValueError):
@@ -37,15 +40,22 @@ class Estimate:
         return Interval(self.low, self.high)
 
 
+def standard_normal() -> "NormalDist":
+    """The standard normal distribution; the module behind it takes too long to load for a prediction."""
+    from statistics import NormalDist
+
+    return NormalDist()
+
+
 def normal_quantile(confidence: float) -> float:
     """Half-width, in standard errors, of a two-sided interval: 1.96 for 0.95."""
     check_confidence(confidence)
-    return NormalDist().inv_cdf(0.5 + confidence / 2)
+    return standard_normal().inv_cdf(0.5 + confidence / 2)
 
 
 def normal_p_value(z: float) -> float:
     """Two-sided p-value of a standard normal deviate."""
-    return 2 * NormalDist().cdf(-abs(z))
+    return 2 * standard_normal().cdf(-abs(z))
 
 
 def check_confidence(confidence: float) -> None:
