@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from chexnet.training import TrainConfig
 from chexnet.training.module import CheXNetModule
-from chexnet.training.train import NETWORKS
+from chexnet.training.networks import NETWORKS
 
 CONFIG = TrainConfig(max_epochs=1)
 BATCH = 16

@@ -8,6 +8,9 @@ from pathlib import Path, PurePath
 from chexnet.datasets.image_lists import hash_image_ids, read_image_list
 from chexnet.datasets.labels import Labels
 
+TRAINING_IDS = "training_ids.txt"
+"""The names of the images that a run of `chexnet train` has learned from, in its folder."""
+
 
 @dataclass(frozen=True)
 class TrainingImages:

@@ -22,11 +22,11 @@ from chexnet.datasets import (
 )
 from chexnet.datasets.audit import NOTABLE
 from chexnet.datasets.chestxray14 import BOXES, OFFICIAL_LISTS
+from chexnet.datasets.contamination import TRAINING_IDS
 from chexnet.datasets.fingerprints import BITS, NEAR
 from chexnet.evaluation.grids import Grid
 from chexnet.statistics.bootstrap import Progress
 
-_TRAINING_IDS = "training_ids.txt"
 _SHOWN = 20
 
 
@@ -94,7 +94,7 @@ def find_audited(path: Path) -> SplitLists | TrainingImages:
     if path.suffix.lower() not in {".onnx", ".ckpt"}:
         return read_split(path)
     trained = _hash_of_model(path)
-    beside = path.parent / _TRAINING_IDS
+    beside = path.parent / TRAINING_IDS
     if not beside.is_file():
         return trained
     listed = read_training_list(beside)
@@ -266,7 +266,7 @@ def _hashed(found: Audit) -> str:
         + (
             f"they are those of {', '.join(one.parts)}"
             if one.parts
-            else f"it is that of no part here; a partial overlap cannot be excluded without {_TRAINING_IDS}"
+            else f"it is that of no part here; a partial overlap cannot be excluded without {TRAINING_IDS}"
         )
         for one in found.hashes
     )

@@ -10,6 +10,7 @@ import numpy as np
 
 from chexnet.datasets import ChestXray14
 from chexnet.datasets.boxes import Boxes, read_boxes
+from chexnet.datasets.contamination import TRAINING_IDS
 from chexnet.datasets.split_files import read_split
 from chexnet.evaluation import (
     ColumnNames,
@@ -104,7 +105,7 @@ def measure(
         against=None
         if against is None
         else read_predictions(against.predictions("test"), NAMES, against.title),
-        training=find_training_images(trained.folder / "training_ids.txt", labels, NAMES),
+        training=find_training_images(trained.folder / TRAINING_IDS, labels, NAMES),
         progress=progress,
     )
     write_json(evaluation_json(result), folder / "evaluation.json")

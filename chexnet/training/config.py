@@ -105,7 +105,7 @@ class TrainConfig:
             self.teacher,
             "none for yao2017, whose loss looks at the labels one after another",
         )
-        _require(self.seed >= 0, "seed", self.seed, "at least 0")
+        _require(0 <= self.seed < 2**63, "seed", self.seed, "at least 0 and below 2**63")
         _require(Path(self.name).name == self.name != "", "name", self.name, "a file's name, without folders")
 
     @property

@@ -5,7 +5,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,34 +15,26 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.fabric.utilities.warnings import PossibleUserWarning
 
-from chexnet.models import (
-    DenseNet121,
-    EfficientNetLite0,
-    Network,
-    Wang2017,
-    Yao2017,
-    imagenet_state,
-    load_state,
-    mean_state,
-    read_checkpoint,
-)
+from chexnet.datasets.contamination import TRAINING_IDS
+from chexnet.models import Network, load_state, mean_state, read_checkpoint
 from chexnet.training.config import Hardware, TrainConfig, TrainedModel
 from chexnet.training.data import TrainingData, read_training_data
+from chexnet.training.earlier_runs import (
+    FinishedRun,
+    InitialWeights,
+    initial_weights,
+    read_run,
+    refuse_known_images,
+    refuse_no_numbers,
+)
 from chexnet.training.images import Batches, loader
 from chexnet.training.losses import pneumonia_weights
 from chexnet.training.module import CheXNetModule
+from chexnet.training.networks import build_network
 from chexnet.training.processes import told_of_lost_processes
-from chexnet.training.record import PROVENANCE, Checkpoints, Progress, Record
+from chexnet.training.record import Checkpoints, Progress, Record
 from chexnet.training.release import release
 from chexnet.training.schedule import is_finished
-
-NETWORKS: dict[str, type[DenseNet121 | EfficientNetLite0 | Wang2017 | Yao2017]] = {
-    "densenet121": DenseNet121,
-    "efficientnet_lite0": EfficientNetLite0,
-    "wang2017": Wang2017,
-    "yao2017": Yao2017,
-}
-"""The networks that a recipe may name."""
 
 
 def train(
@@ -81,21 +73,25 @@ def train(
         config = replace(config, eight_bit=True)
     training_data = read_training_data(data, config, only_present=only_present, split=split, packed=packed)
     initial = initial_weights(config.weights, config.network)
+    if "trained_on" in initial.description:
+        refuse_known_images(Path(config.weights), "weights", initial.description["trained_on"], training_data)
     provenance = training_data.provenance() | {
         "recipe": config.to_dict() | {"weights": initial.description["source"]},
         "initial_weights": initial.description,
     }
     teacher = None
     if config.teacher is not None:
-        taught = read_run(Path(config.teacher), "teacher", config)
+        taught = read_run(Path(config.teacher), "teacher", config, training_data)
         teacher = taught.network(config)
         provenance["recipe"]["teacher"] = taught.description["source"]
         provenance["teacher"] = taught.description
     other = None
     if config.average is not None:
-        other = read_run(Path(config.average), "average", config)
+        other = read_run(Path(config.average), "average", config, training_data)
         if other.name != config.network:
             raise ValueError(f"{config.average}: a {other.name}; expected a {config.network} to average with")
+        # Found out before hours of training are spent.
+        refuse_no_numbers(Path(config.average), other.network(config))
         provenance["recipe"]["average"] = other.description["source"]
         provenance["average"] = other.description
     with _without_chatter():
@@ -111,88 +107,6 @@ def train(
             _export(folder, training_data, config, provenance, other, device, hardware.workers)
     losses = _losses(last)
     return TrainedModel(folder / f"{config.name}.onnx", folder, len(losses), min(losses), trainer.global_rank)
-
-
-@dataclass(frozen=True)
-class InitialWeights:
-    """Where a network starts: its weights, if any, and what the model file says of them."""
-
-    state: dict[str, torch.Tensor] | None
-    description: dict[str, Any]
-
-
-def initial_weights(weights: str, network: str = "densenet121") -> InitialWeights:
-    """ImageNet's, none, or those of a checkpoint, whose own provenance is handed down.
-
-    Raises:
-        ValueError: no such file, or no weights in it.
-        ConnectionError: ImageNet's cannot be had.
-    """
-    if weights == "none":
-        return InitialWeights(None, {"source": "none"})
-    if weights == "imagenet":
-        url = NETWORKS[network].imagenet_url
-        if url is None:
-            raise ValueError(
-                f"weights are imagenet and the network is {network}, whose weights have no address: pass a "
-                "file of weights"
-            )
-        return InitialWeights(imagenet_state(url), {"source": "imagenet"})
-    path = Path(weights)
-    if not path.is_file():
-        raise ValueError(
-            f"weights are {weights!r}; expected imagenet, none, or a checkpoint file that exists"
-        )
-    checkpoint = read_checkpoint(path)
-    description: dict[str, Any] = {"source": path.name, "sha256": checkpoint.sha256}
-    if PROVENANCE in checkpoint.content:
-        description["trained_on"] = json.loads(checkpoint.content[PROVENANCE])
-    return InitialWeights(checkpoint.state, description)
-
-
-@dataclass(frozen=True)
-class FinishedRun:
-    """A run of `chexnet train` that another learns from or is averaged with.
-
-    Attributes:
-        name: of its network, as recipes call it.
-        state: of its network.
-        description: what the model file says of it.
-    """
-
-    name: str
-    state: dict[str, torch.Tensor]
-    description: dict[str, Any]
-
-    def network(self, config: TrainConfig) -> Network:
-        """Its network, trained."""
-        network = build_network(self.name, config, None)
-        load_state(network, self.state)
-        return network
-
-
-def read_run(path: Path, role: str, config: TrainConfig) -> FinishedRun:
-    """A finished run, from its `best.ckpt`, as the option `role` names it.
-
-    Raises:
-        ValueError: no such file, no checkpoint of a run of `chexnet train`, or one for other findings.
-    """
-    if not path.is_file():
-        raise ValueError(f"{role} is {str(path)!r}; expected the best.ckpt of a finished run")
-    checkpoint = read_checkpoint(path)
-    if PROVENANCE not in checkpoint.content:
-        raise ValueError(f"{path}: no checkpoint of a run of chexnet train; expected its best.ckpt")
-    provenance = json.loads(checkpoint.content[PROVENANCE])
-    recipe = provenance["recipe"]
-    if recipe["task"] != config.task:
-        raise ValueError(f"{path}: a run of the task {recipe['task']} as {role}; expected {config.task}")
-    description = {"source": path.name, "sha256": checkpoint.sha256, "trained_on": provenance}
-    return FinishedRun(recipe["network"], checkpoint.state, description)
-
-
-def build_network(name: str, config: TrainConfig, generator: torch.Generator | None) -> Network:
-    """The network that a recipe names, with the outputs of `config`'s task."""
-    return NETWORKS[name](len(config.findings), generator=generator)
 
 
 def _network(config: TrainConfig, initial: InitialWeights) -> Network:
@@ -304,7 +218,7 @@ def _claim(folder: Path, provenance: dict[str, Any], data: TrainingData, *, writ
             )
     elif writer:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "training_ids.txt").write_text("\n".join(data.part("train").image_ids) + "\n")
+        (folder / TRAINING_IDS).write_text("\n".join(data.part("train").image_ids) + "\n")
         partial = folder / "recipe.json.partial"
         partial.write_text(json.dumps(provenance, indent=2))
         partial.replace(path)
@@ -317,7 +231,9 @@ def _differences(held: dict[str, Any], wanted: dict[str, Any], prefix: str = "")
         if isinstance(one, dict) and isinstance(other, dict):
             different += _differences(one, other, f"{prefix}{key}.")
         elif one != other:
-            different.append(f"{prefix}{key} is {one!r} there and {other!r} here")
+            # A whole record on one side only would fill the screen.
+            values = ["a record" if isinstance(value, dict) else repr(value) for value in (one, other)]
+            different.append(f"{prefix}{key} is {values[0]} there and {values[1]} here")
     return different
 
 
@@ -339,11 +255,10 @@ def _export(
     device: torch.device,
     workers: int,
 ) -> None:
-    state = read_checkpoint(folder / "best.ckpt").state
-    if other is not None:
-        state = mean_state(state, other.state)
     network = build_network(config.network, config, None)
-    load_state(network, state)
+    load_state(network, read_checkpoint(folder / "best.ckpt").state)
+    if other is not None:
+        load_state(network, mean_state(network.state_dict(), other.network(config).state_dict()))
     losses = _losses(folder / "last.ckpt")
     history: dict[str, Any] = {"epochs": len(losses), "task": config.task}
     if other is None:

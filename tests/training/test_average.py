@@ -1,6 +1,8 @@
 """A released network whose weights are the mean of two runs'."""
 
+import csv
 import json
+import shutil
 
 import numpy as np
 import onnxruntime
@@ -15,7 +17,7 @@ from chexnet.training import TrainConfig, train
 
 @pytest.fixture(scope="module")
 def averaged(films, finished, tmp_path_factory):
-    settings = recipe(average=str(finished.folder / "best.ckpt"), max_epochs=1, seed=1)
+    settings = recipe(average=str(finished.folder / "best.ckpt"), learning_rate=5e-4)
     return train(films, tmp_path_factory.mktemp("runs") / "averaged", settings, HERE)
 
 
@@ -29,10 +31,10 @@ def test_the_file_gives_what_the_mean_of_both_weights_gives(finished, averaged):
         expected = network.eval()(torch.from_numpy(image)).logits.numpy()
     session = onnxruntime.InferenceSession(averaged.model)
     logits = session.run(["logits"], {"image": image})[0]
-    np.testing.assert_allclose(logits, expected, atol=1e-4)
+    np.testing.assert_allclose(logits, expected, rtol=1e-3)
     load_state(network, one)
     with torch.no_grad():
-        assert np.abs(network(torch.from_numpy(image)).logits.numpy() - logits).max() > 1e-3
+        assert np.abs(network(torch.from_numpy(image)).logits.numpy() - logits).max() > 0.1
 
 
 def test_the_file_and_the_record_name_the_other_run(finished, averaged):
@@ -53,6 +55,78 @@ def test_a_run_that_cannot_be_averaged_with_is_refused_before_anything_is_traine
     ):
         with pytest.raises(ValueError, match=reason):
             train(films, tmp_path / "run", recipe(**changes), HERE)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture(scope="module")
+def split_films(tmp_path_factory):
+    """A table that says itself who is where, and a run on it."""
+    from synthetic_films import write_films
+
+    plain = write_films(tmp_path_factory.mktemp("divided"))
+    rows = list(csv.DictReader(plain.open()))
+    patients = list(dict.fromkeys(row["patient"] for row in rows))
+    parts = {patient: ("test", "validation")[n] if n < 2 else "train" for n, patient in enumerate(patients)}
+    tables = []
+    for name, tested in (("one.csv", parts), ("two.csv", {patients[-1]: "test", patients[-2]: "validation"})):
+        table = plain.with_name(name)
+        with table.open("w", newline="") as file:
+            writer = csv.DictWriter(file, [*rows[0].keys() - {"split"}, "split"])
+            writer.writeheader()
+            writer.writerows(row | {"split": tested.get(row["patient"], "train")} for row in rows)
+        tables.append(table)
+    return tables
+
+
+@pytest.mark.parametrize("role", ["average", "teacher", "weights"])
+def test_a_run_that_has_learned_from_the_test_films_is_refused(split_films, tmp_path, role, monkeypatch):
+    import sys
+
+    monkeypatch.setattr(sys.modules["chexnet.training.train"], "_export", lambda *_: None)
+    one, two = split_films
+    before = train(one, tmp_path / "one", recipe(max_epochs=1), HERE)
+    best = before.folder / "best.ckpt"
+    again = recipe(max_epochs=1, **{role: str(best)})
+    train(one, tmp_path / "same split", again, HERE)
+    with pytest.raises(ValueError, match=f"as {role} has learned from .* validation films of this run"):
+        train(two, tmp_path / "two", again, HERE)
+    (before.folder / "training_ids.txt").write_text("another.png\n")
+    with pytest.raises(ValueError, match="is not the list of the images"):
+        train(two, tmp_path / "two", again, HERE)
+    (before.folder / "training_ids.txt").unlink()
+    with pytest.raises(ValueError, match=r"no training_ids\.txt beside it"):
+        train(two, tmp_path / "two", again, HERE)
+    assert not (tmp_path / "two").exists()
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (
+            lambda content: content.update(chexnet_provenance="{"),
+            "its record of how it was trained cannot be read",
+        ),
+        (
+            lambda content: content.update(chexnet_provenance="{}"),
+            "its record of how it was trained cannot be read",
+        ),
+        (lambda content: content["state_dict"].pop("network.classifier.weight"), r"classifier\.weight"),
+        (
+            lambda content: content["state_dict"]["network.classifier.bias"].fill_(float("nan")),
+            r"weights that are no finite numbers, such as classifier\.bias",
+        ),
+    ],
+    ids=["no JSON", "no recipe", "a weight missing", "not a number"],
+)
+def test_a_damaged_checkpoint_is_refused_before_anything_is_trained(
+    films, finished, tmp_path, damage, reason
+):
+    content = torch.load(finished.folder / "best.ckpt", weights_only=True)
+    damage(content)
+    torch.save(content, tmp_path / "best.ckpt")
+    shutil.copy(finished.folder / "training_ids.txt", tmp_path)
+    with pytest.raises(ValueError, match=reason):
+        train(films, tmp_path / "run", recipe(average=str(tmp_path / "best.ckpt")), HERE)
     assert not (tmp_path / "run").exists()
 
 

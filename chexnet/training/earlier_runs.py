@@ -1,0 +1,159 @@
+"""Runs that another run starts from, learns from, or is averaged with, and whether it may.
+
+A network that has seen the films that this run is tested by would flatter every number in the model file.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from chexnet.datasets import hash_image_ids, read_training_list
+from chexnet.datasets.contamination import TRAINING_IDS
+from chexnet.models import Checkpoint, Network, imagenet_state, load_state, read_checkpoint
+from chexnet.training.config import TrainConfig
+from chexnet.training.data import TrainingData
+from chexnet.training.networks import NETWORKS, build_network
+from chexnet.training.record import PROVENANCE
+
+
+@dataclass(frozen=True)
+class InitialWeights:
+    """Where a network starts: its weights, if any, and what the model file says of them."""
+
+    state: dict[str, torch.Tensor] | None
+    description: dict[str, Any]
+
+
+def initial_weights(weights: str, network: str = "densenet121") -> InitialWeights:
+    """ImageNet's, none, or those of a checkpoint, whose own provenance is handed down.
+
+    Raises:
+        ValueError: no such file, or no weights in it.
+        ConnectionError: ImageNet's cannot be had.
+    """
+    if weights == "none":
+        return InitialWeights(None, {"source": "none"})
+    if weights == "imagenet":
+        url = NETWORKS[network].imagenet_url
+        if url is None:
+            raise ValueError(
+                f"weights are imagenet and the network is {network}, whose weights have no address: pass a "
+                "file of weights"
+            )
+        return InitialWeights(imagenet_state(url), {"source": "imagenet"})
+    path = Path(weights)
+    if not path.is_file():
+        raise ValueError(
+            f"weights are {weights!r}; expected imagenet, none, or a checkpoint file that exists"
+        )
+    checkpoint = read_checkpoint(path)
+    description: dict[str, Any] = {"source": path.name, "sha256": checkpoint.sha256}
+    if PROVENANCE in checkpoint.content:
+        description["trained_on"] = _provenance(path, checkpoint)
+    return InitialWeights(checkpoint.state, description)
+
+
+def refuse_known_images(path: Path, role: str, trained_on: dict[str, Any], data: TrainingData) -> None:
+    """Refuse a run that has learned from what this one is validated or tested by.
+
+    Known are the images of the list that the run left beside its checkpoint, and of this run the patients of
+    all images in its table. What a run before that one has learned from is that run's affair: each of them
+    was checked against its own split.
+
+    Raises:
+        ValueError: an image or a patient is in both, or there is no list, or it is another run's.
+    """
+    if trained_on.get("train_ids_sha256") == hash_image_ids(data.part("train").image_ids):
+        return
+    beside = path.with_name(TRAINING_IDS)
+    if not beside.is_file():
+        raise ValueError(
+            f"{path} as {role}: no {TRAINING_IDS} beside it, so nobody can tell whether it has seen the "
+            "films that this run is tested by; put the list of its run there"
+        )
+    listed = read_training_list(beside)
+    if listed.sha256 != trained_on.get("train_ids_sha256"):
+        raise ValueError(f"{beside} is not the list of the images that {path} was trained on")
+    assert listed.images is not None
+    owners = dict(zip(data.manifest.image_ids, data.manifest.patients, strict=True))
+    patients = {owners[image] for image in listed.images if image in owners}
+    for name in ("validation", "test"):
+        part = data.part(name)
+        known = sum(
+            image in listed.images or patient in patients
+            for image, patient in zip(part.image_ids, part.patients, strict=True)
+        )
+        if known:
+            raise ValueError(
+                f"{path} as {role} has learned from {known:,} of the {len(part):,} {name} films of this run, "
+                "or from their patients, and would flatter its numbers; train both on one --split"
+            )
+
+
+def _provenance(path: Path, checkpoint: Checkpoint) -> dict[str, Any]:
+    """What a run of `chexnet train` has written into its checkpoint."""
+    try:
+        found: dict[str, Any] = json.loads(checkpoint.content[PROVENANCE])
+        found["recipe"]["task"], found["recipe"]["network"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path}: its record of how it was trained cannot be read; expected the best.ckpt of a run of "
+            "chexnet train"
+        ) from error
+    return found
+
+
+def refuse_no_numbers(path: Path, network: Network) -> None:
+    """Raise ValueError at a network whose weights are not all finite."""
+    damaged = [
+        name
+        for name, value in network.state_dict().items()
+        if value.is_floating_point() and not value.isfinite().all()
+    ]
+    if damaged:
+        raise ValueError(f"{path}: weights that are no finite numbers, such as {damaged[0]}")
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run of `chexnet train` that another learns from or is averaged with.
+
+    Attributes:
+        name: of its network, as recipes call it.
+        state: of its network.
+        description: what the model file says of it.
+    """
+
+    name: str
+    state: dict[str, torch.Tensor]
+    description: dict[str, Any]
+
+    def network(self, config: TrainConfig) -> Network:
+        """Its network, trained."""
+        network = build_network(self.name, config, None)
+        load_state(network, self.state)
+        return network
+
+
+def read_run(path: Path, role: str, config: TrainConfig, data: TrainingData) -> FinishedRun:
+    """A run, from its `best.ckpt`, as the option `role` names it.
+
+    Raises:
+        ValueError: no such file, no checkpoint of a run of `chexnet train`, one for other findings, or one
+            that has learned from the validation or test images of `data`.
+    """
+    if not path.is_file():
+        raise ValueError(f"{role} is {str(path)!r}; expected the best.ckpt of a finished run")
+    checkpoint = read_checkpoint(path)
+    if PROVENANCE not in checkpoint.content:
+        raise ValueError(f"{path}: no checkpoint of a run of chexnet train; expected its best.ckpt")
+    provenance = _provenance(path, checkpoint)
+    recipe = provenance["recipe"]
+    if recipe["task"] != config.task:
+        raise ValueError(f"{path}: a run of the task {recipe['task']} as {role}; expected {config.task}")
+    refuse_known_images(path, role, provenance, data)
+    description = {"source": path.name, "sha256": checkpoint.sha256, "trained_on": provenance}
+    return FinishedRun(recipe["network"], checkpoint.state, description)
