@@ -41,7 +41,7 @@ def command(data: Path, folder: Path | None, only_present: bool, verify: bool, *
         if folder is None:
             raise click.UsageError("name the FOLDER to pack into")
         packed = pack_data(data, folder, build(PackConfig, options), only_present=only_present)
-    except (ValueError, OSError, RuntimeError) as error:
+    except (ValueError, OSError) as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
         click.echo("interrupted; give the same command to go on", err=True)

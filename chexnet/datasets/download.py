@@ -10,6 +10,7 @@ import errno
 import hashlib
 import json
 import shutil
+import sys
 import tarfile
 import time
 import zlib
@@ -299,7 +300,9 @@ def _complete(address: str, partial: Path, pause_s: float) -> None:
                     f"{address}: {reason} at {there:,} bytes, {_ATTEMPTS} times; "
                     "the same command goes on there"
                 )
-            time.sleep(pause_s * 2**failures)
+            pause = pause_s * 2**failures
+            bar.write(f"{address}: {reason}; trying again in {pause:.0f} s", file=sys.stderr)
+            time.sleep(pause)
 
 
 def _is_of_the_disk(error: OSError) -> bool:

@@ -110,7 +110,7 @@ def pack_films(films: Sequence[Path], folder: Path, config: PackConfig = PackCon
         BadPack: `folder` holds a pack of other films or of another size.
         ValueError: there are no films, two have the same name, or the disk has no room.
         OSError: the pack cannot be written.
-        RuntimeError: a process that reads films died.
+        ChildProcessError: a process that reads films died.
         KeyboardInterrupt: the run was interrupted; the next one goes on.
     """
     names = _names(films)
@@ -232,7 +232,7 @@ def _read(films: Sequence[tuple[int, Path]], config: PackConfig) -> Generator[tu
     try:
         yield from pool.map(read, films, chunksize=_AT_ONCE)
     except BrokenProcessPool as error:
-        raise RuntimeError(
+        raise ChildProcessError(
             "a process that reads films died, as when there is too little memory; give the same command "
             "to go on, with fewer --workers"
         ) from error

@@ -95,8 +95,6 @@ class Reproduction:
             raise ValueError(f"films is {self.films}; expected at least 40, to have some in every part")
         if self.mirror is not None and not self.download:
             raise ValueError("mirror is given without download; expected both, to fetch the data set from it")
-        if self.seed < 0:
-            raise ValueError(f"seed is {self.seed}; expected at least 0")
         for name in self.networks:
             self.recipe(name)
         self.evaluation("")
@@ -129,5 +127,6 @@ class Reproduction:
 
     def evaluation(self, split: str) -> EvaluateOptions:
         """How it is measured."""
-        samples = self.samples or (QUICK_SAMPLES if self.quick else EvaluateOptions().samples)
+        default = QUICK_SAMPLES if self.quick else EvaluateOptions().samples
+        samples = default if self.samples is None else self.samples
         return EvaluateOptions(samples=samples, seed=self.seed, split=split)

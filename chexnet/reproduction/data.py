@@ -44,6 +44,12 @@ class Data:
     boxes_finding: str | None
     readings: Path | None
 
+    def __post_init__(self) -> None:
+        # The data set's own table of boxes may be missing; one that was asked for may not.
+        for what, path in (("boxes", self.boxes), ("readings", self.readings)):
+            if path is not None and path != self.root / BOXES and not path.is_file():
+                raise ValueError(f"{what} are {path}; expected a file that exists")
+
     def sources(self) -> dict[str, Path]:
         """The tables that decide what is read."""
         names = (*TABLES, *OFFICIAL_LISTS.values(), BOXES)
@@ -88,7 +94,9 @@ def check(data: Data, config: Reproduction, folder: Path) -> Mapping[str, Any]:
         hint = f'fetch them with "chexnet download {data.root}"'
     if hint:
         raise ValueError(f"{data.root}: {inventory.message}\n{hint}")
-    content = {"table": inventory.table, "expected": inventory.expected, "there": there}
+    content: dict[str, Any] = {"table": inventory.table, "expected": inventory.expected, "there": there}
+    # So that another film makes all stages be done again, and not this one alone.
+    content["films_sha256"] = data.listing()
     lines = {"message": inventory.message, "complete": inventory.complete}
     (folder / INVENTORY).write_text(json.dumps(content | lines, indent=1) + "\n", encoding="utf-8")
     return content
@@ -140,7 +148,7 @@ def audit(
     return verdicts
 
 
-def pack(data: Data, splits: Sequence[Path], size: int, folder: Path) -> Mapping[str, Any]:
+def pack(data: Data, splits: Sequence[Path], config: PackConfig, folder: Path) -> Mapping[str, Any]:
     """Pack the films of all splits, in their order in the table, at the networks' size.
 
     Raises:
@@ -150,7 +158,7 @@ def pack(data: Data, splits: Sequence[Path], size: int, folder: Path) -> Mapping
     films = [
         film for film in ChestXray14(data.root).manifest(only_present=True).images if film.name in wanted
     ]
-    packed = pack_films(films, folder, PackConfig(image_size=size)).pack
+    packed = pack_films(films, folder, config).pack
     if packed.problems:
         problems = "\n".join(packed.problems.values())
         raise ValueError(

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from chexnet.datasets import PackConfig
 from chexnet.datasets.chestxray14 import BOXES
 from chexnet.evaluation.measures import Resampling
 from chexnet.reproduction import data as data_stages
@@ -13,8 +14,8 @@ from chexnet.reproduction.data import Data
 from chexnet.reproduction.measuring import Trained
 from chexnet.reproduction.networks import Training, train
 from chexnet.reproduction.page import Results, report_page
-from chexnet.reproduction.run import Outcome, Steps, Watcher, run_stages
-from chexnet.reproduction.stage import Stage, read_finished, read_record, write_whole
+from chexnet.reproduction.run import Outcome, Steps, Watcher, out_of_date, run_stages
+from chexnet.reproduction.stage import Stage, read_record, write_whole
 from chexnet.statistics.bootstrap import Progress
 from chexnet.training import Hardware
 from chexnet.training.record import read_metrics
@@ -53,6 +54,8 @@ def reproduce(
         KeyboardInterrupt: it was interrupted; the same call goes on.
     """
     if config.download:
+        # Before hours of it, whether there are such stages.
+        steps.check([stage.name for stage in build_stages(root, output, config, hardware)])
         data_stages.download(root, config)
     stages = build_stages(root, output, config, hardware)
     return run_stages(stages, output, steps, watcher, {"command": command, "data": root.resolve().name})
@@ -69,6 +72,7 @@ class _Plan:
     def __init__(self, root: Path, output: Path, config: Reproduction, hardware: Hardware) -> None:
         self.root, self.output, self.config, self.hardware = root, output, config, hardware
         self.data = Data(root, config.boxes or root / BOXES, config.boxes_finding, config.readings)
+        self.built: dict[str, Stage] = {}
         self.resampling = Resampling(samples=config.evaluation("").samples, seed=config.seed)
 
     def stages(self) -> list[Stage]:
@@ -85,7 +89,9 @@ class _Plan:
         if "chexnet" in networks:
             stages.append(self._figure_2())
         stages += [self._localise(network) for network in networks if network != "yao2017"]
-        return [*stages, self._report(stages)]
+        stages.append(self._report(stages))
+        self.built = {stage.name: stage for stage in stages}
+        return stages
 
     def _tasks(self) -> list[str]:
         tasks = [RECIPES[network].task for network in self.config.networks]
@@ -107,6 +113,7 @@ class _Plan:
         if wanted is not None or task == "pneumonia":
             sources = self._optional(readings=self.data.readings)
         if wanted is not None:
+            settings["boxes_finding"] = self.data.boxes_finding
             sources |= self._optional(boxes=self.data.boxes)
         return Stage(
             f"split-{task}",
@@ -131,11 +138,12 @@ class _Plan:
     def _pack(self) -> Stage:
         tasks = self._tasks()
         size = self.config.recipe(self.config.networks[0]).image_size
+        config = PackConfig(image_size=size, workers=max(self.hardware.workers, 1))
         splits = [self._split_file(task) for task in tasks]
         return Stage(
             PACK,
             f"pack the films at {size} px",
-            lambda folder, _: data_stages.pack(self.data, splits, size, folder),
+            lambda folder, _: data_stages.pack(self.data, splits, config, folder),
             settings={"size": size},
             needs=("check", *(f"split-{task}" for task in tasks)),
             resumes=True,
@@ -144,8 +152,6 @@ class _Plan:
     def _train(self, network: str) -> Stage:
         recipe = self.config.recipe(network)
         arguments = ["--split", str(self._split_file(recipe.task))]
-        if self.config.selects_present:
-            arguments.append("--only-present")
         if self.config.packed:
             arguments += ["--packed", str(self.output / PACK)]
         training = Training(self.root, recipe, self.hardware, tuple(arguments), self.config.launch or "")
@@ -154,6 +160,7 @@ class _Plan:
             f"train {TITLES[network]}",
             lambda folder, _: train(training, folder, self.output / f"train-{network}"),
             settings={"recipe": recipe.to_dict()},
+            sources=self._optional(weights=Path(recipe.weights)),
             needs=("check", f"split-{recipe.task}", *([PACK] if self.config.packed else [])),
             resumes=True,
         )
@@ -194,6 +201,7 @@ class _Plan:
             "figure-2",
             "draw activation maps",
             lambda folder, _: measuring.draw_figure_2(self._trained("chexnet"), self.data, folder),
+            settings={"boxes_finding": self.data.boxes_finding},
             sources=self._optional(boxes=self.data.boxes),
             needs=("check", "train-chexnet"),
         )
@@ -203,7 +211,11 @@ class _Plan:
             f"localise-{network}",
             f"compare the maps of {TITLES[network]} with boxes",
             lambda folder, _: measuring.localise(self._trained(network), self.data, folder),
-            settings={"samples": self.resampling.samples, "seed": self.resampling.seed},
+            settings={
+                "samples": self.resampling.samples,
+                "seed": self.resampling.seed,
+                "boxes_finding": self.data.boxes_finding,
+            },
             sources=self._optional(boxes=self.data.boxes),
             needs=("check", f"split-{RECIPES[network].task}", f"train-{network}"),
         )
@@ -260,7 +272,7 @@ class _Plan:
         return measuring.read_json(self.output / stage / file)
 
     def _is_done(self, stage: str) -> bool:
-        return read_finished(self.output / stage)[0] is not None
+        return not out_of_date(self.built[stage], self.built, self.output)
 
     def _trained(self, network: str) -> Trained:
         split = self._split_file(RECIPES[network].task)

@@ -108,11 +108,12 @@ def run_stages(
     steps.check([stage.name for stage in stages])
     output.mkdir(parents=True, exist_ok=True)
     outcomes: list[Outcome] = []
+    plan = {stage.name: stage for stage in stages}
     with _alone(output, watcher.wait):
         forced = False
         for number, stage in enumerate(stages, start=1):
             forced = forced or stage.name == steps.from_stage
-            outcome = _run(stage, number, len(stages), output, steps, watcher, forced=forced)
+            outcome = _run(stage, number, plan, output, steps, watcher, forced=forced)
             outcomes.append(outcome)
             watcher.end(number, len(stages), outcome)
             _summarise(stages, output, outcomes, about or {})
@@ -120,17 +121,29 @@ def run_stages(
 
 
 def _run(
-    stage: Stage, number: int, count: int, output: Path, steps: Steps, watcher: Watcher, *, forced: bool
+    stage: Stage,
+    number: int,
+    plan: Mapping[str, Stage],
+    output: Path,
+    steps: Steps,
+    watcher: Watcher,
+    *,
+    forced: bool,
 ) -> Outcome:
     folder, partial = output / stage.name, output / f"{stage.name}.partial"
     _recover(stage, folder, partial)
     finished, why = read_finished(folder)
     if stage.name in steps.skip or (steps.only and stage.name not in steps.only):
         asked = "skipped, as asked" if stage.name in steps.skip else "not asked for"
+        stale = out_of_date(stage, plan, output)
+        if finished and stale:
+            return Outcome(stage.name, "left out", f"{asked}; what it left is out of date: {stale}")
         return Outcome(stage.name, "kept" if finished else "left out", asked)
-    missing = [need for need in stage.needs if read_finished(output / need)[0] is None]
+    reasons = {need: out_of_date(plan[need], plan, output) for need in stage.needs}
+    missing = {need: reason for need, reason in reasons.items() if reason}
     if missing and steps.only:
-        raise ValueError(f"{stage.name} needs what {missing[0]} leaves; run that stage first")
+        need, why_not = next(iter(missing.items()))
+        raise ValueError(f"{stage.name} needs what {need} leaves; run that stage first ({why_not})")
     if missing:
         return Outcome(stage.name, "left out", f"needs {', '.join(missing)}")
     inputs = stage_inputs(stage, output)
@@ -139,11 +152,28 @@ def _run(
         if not changes and not forced:
             return Outcome(stage.name, "kept")
         why = "asked for again" if forced else "; ".join(changes)
-    watcher.begin(number, count, stage, why)
+    watcher.begin(number, len(plan), stage, why)
     started = time.monotonic()
     _perform(stage, inputs, partial, watcher.progress(stage), forced=forced)
     publish(partial, folder, keep_old=stage.resumes)
     return Outcome(stage.name, "done", why, time.monotonic() - started)
+
+
+def out_of_date(stage: Stage, plan: Mapping[str, Stage], output: Path) -> str:
+    """Why what a stage has left cannot be used as it is; "" where it can.
+
+    It can where it is whole, was made from what its inputs are now, and so was all that it needs.
+    """
+    finished, why = read_finished(output / stage.name)
+    if finished is None:
+        return why
+    changes = differences(finished.inputs, stage_inputs(stage, output))
+    if changes:
+        return "; ".join(changes)
+    for need in stage.needs:
+        if why := out_of_date(plan[need], plan, output):
+            return f"{need}: {why}"
+    return ""
 
 
 def stage_inputs(stage: Stage, output: Path) -> dict[str, Any]:

@@ -71,11 +71,18 @@ class Finished:
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:
-    """What `stage.json` in the folder says; None where there is none."""
+    """What `stage.json` in the folder says; None where there is none that can be read."""
     path = folder / RECORD
     if not path.is_file():
         return None
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content["inputs"], content["attempts"]
+        if "outputs" in content:
+            content["details"], content["software"]
+    except (ValueError, KeyError, TypeError):
+        # As after a loss of power: the stage is then done again.
+        return None
     return content
 
 

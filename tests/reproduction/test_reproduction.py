@@ -17,13 +17,17 @@ from threading import Thread
 import numpy as np
 import pytest
 from chestxray14_folder import write_chestxray14
+from PIL import Image
 
-from chexnet.datasets import ChestXray14, open_pack, split_patients
+from chexnet.datasets import ChestXray14, PackConfig, open_pack, split_patients
+from chexnet.datasets.chestxray14 import BOXES
 from chexnet.datasets.split_files import read_split, write_split
 from chexnet.paper import PNEUMONIA_SPLIT
 from chexnet.reproduction import Reproduction, Steps, reproduce
 from chexnet.reproduction.data import Data, choose_films, pack, split_of_pneumonia
 from chexnet.reproduction.networks import Training
+from chexnet.reproduction.reproduce import build_stages
+from chexnet.reproduction.run import stage_inputs
 from chexnet.training import Hardware, TrainConfig
 
 ROOT = Path(__file__).parents[2]
@@ -110,14 +114,14 @@ def test_a_film_that_cannot_be_read_is_named_and_its_pack_goes_on_when_it_is_men
     labels = ChestXray14(root).labels()
     write_split(split, labels.images, labels.patients, split_patients(labels.patients), {})
     copy = Path(shutil.copytree(root, tmp_path / "copy"))
-    data = Data(copy, copy / "none.csv", None, None)
+    data, size = Data(copy, copy / BOXES, None, None), PackConfig(image_size=32, workers=1)
     damaged = next(copy.rglob("00000003_001.png"))
     whole = damaged.read_bytes()
     damaged.write_bytes(whole[:-100])
     with pytest.raises(ValueError, match=r"1 of 120 films cannot be read(.|\n)*00000003_001.png"):
-        pack(data, [split], 32, tmp_path / "pack")
+        pack(data, [split], size, tmp_path / "pack")
     damaged.write_bytes(whole)
-    assert pack(data, [split], 32, tmp_path / "pack") == {"films": 120, "size": 32}
+    assert pack(data, [split], size, tmp_path / "pack") == {"films": 120, "size": 32}
 
 
 def test_what_cannot_be_fetched_is_told_and_nothing_is_begun(tmp_path):
@@ -130,6 +134,69 @@ def test_what_cannot_be_fetched_is_told_and_nothing_is_begun(tmp_path):
             reproduce(tmp_path / "data", tmp_path / "out", config, HERE)
         server.shutdown()
     assert not (tmp_path / "out").exists()
+
+
+def split_again(root, output, config=TINY):
+    steps = Steps(only=("check", "split-pathologies"))
+    return states(reproduce(root, output, config, HERE, steps=steps))["split-pathologies"]
+
+
+def test_another_film_makes_everything_be_done_again_and_not_the_check_alone(root, tmp_path):
+    copy, output = Path(shutil.copytree(root, tmp_path / "copy")), tmp_path / "out"
+    one, other = (next(copy.rglob(f"0000000{n}_000.png")) for n in (2, 4))
+    kept = other.read_bytes()
+    other.unlink()
+    assert split_again(copy, output) == "done"
+    assert split_again(copy, output) == "kept"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8)).save(one)
+    assert split_again(copy, output) == "done"
+    # As many films as before, and not the same.
+    one.unlink()
+    other.write_bytes(kept)
+    assert split_again(copy, output) == "done"
+
+
+def test_a_training_of_another_split_is_not_measured_on_this_one(root, finished, tmp_path):
+    output = Path(shutil.copytree(finished[0], tmp_path / "copy"))
+    other, asked = replace(TINY, seed=1), ("split-pathologies", "localise-chexnet", "report")
+    with pytest.raises(ValueError, match="localise-chexnet needs what train-chexnet leaves"):
+        reproduce(root, output, other, HERE, steps=Steps(only=asked))
+    outcomes = reproduce(root, output, other, HERE, steps=Steps(skip=("train-chexnet", "pack")))
+    assert {name: state for name, state in states(outcomes).items() if "chexnet" in name} == dict.fromkeys(
+        ["train-chexnet", "evaluate-chexnet", "localise-chexnet"], "left out"
+    )
+    assert "Mean AUROC" not in (output / "report" / "report.html").read_text()
+
+
+def inputs(root, output, stage, **changes):
+    plan = {one.name: one for one in build_stages(root, output, replace(TINY, **changes), HERE)}
+    return stage_inputs(plan[stage], output)
+
+
+def test_what_a_stage_reads_or_is_told_is_among_its_inputs(root, tmp_path):
+    weights, boxes = tmp_path / "w.ckpt", tmp_path / "boxes.csv"
+    weights.write_text("one")
+    boxes.write_text("image,x,y,width,height\n")
+    before = inputs(root, tmp_path, "train-chexnet", weights=str(weights))
+    weights.write_text("other")
+    assert inputs(root, tmp_path, "train-chexnet", weights=str(weights)) != before
+    for stage in ("figure-2", "localise-chexnet", "split-pathologies"):
+        first, second = (
+            inputs(root, tmp_path, stage, boxes=boxes, boxes_finding=name) for name in ("Mass", "Nodule")
+        )
+        assert first != second
+
+
+@pytest.mark.parametrize("what", ["boxes", "readings"])
+def test_a_table_that_is_asked_for_and_not_there_is_refused(root, tmp_path, what):
+    with pytest.raises(ValueError, match=f"{what} are .*typo.csv; expected a file that exists"):
+        reproduce(root, tmp_path, replace(TINY, **{what: tmp_path / "typo.csv"}), HERE)
+
+
+def test_a_stage_that_does_not_exist_is_refused_before_anything_is_fetched(tmp_path):
+    config = replace(TINY, download=True, mirror="http://127.0.0.1:9")
+    with pytest.raises(ValueError, match="there is no stage 'nope'"):
+        reproduce(tmp_path / "data", tmp_path, config, HERE, steps=Steps(only=("nope",)))
 
 
 def test_an_incomplete_copy_is_refused_with_what_to_do(root, tmp_path):
@@ -186,6 +253,8 @@ def test_a_training_is_one_command_that_a_person_could_type(tmp_path):
         ({"films": 3}, "films is 3; expected at least 40"),
         ({"image_size": 100}, "image_size is 100; expected a multiple of 32"),
         ({"samples": -1}, "samples"),
+        ({"samples": 0}, "samples"),
+        ({"seed": 2**63}, "seed is 9223372036854775808; expected at least 0 and below 2**63"),
         ({"seed": -1}, "seed is -1"),
         ({"mirror": "https://mirror.example"}, "mirror is given without download"),
     ],

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from chexnet.reproduction.run import Steps, Watcher, run_stages
+from chexnet.reproduction.run import Steps, Watcher, out_of_date, run_stages
 from chexnet.reproduction.stage import RECORD, Stage, read_finished
 
 TEXTS = {"one.txt": "one", "two.txt": "two"}
@@ -136,6 +136,42 @@ def test_a_skipped_stage_is_left_out_and_what_it_left_earlier_is_used(kitchen):
     assert kitchen.runs == ["double", "page"]
     assert kitchen.run(skip=("double",))["double"].state == "kept"
     assert (kitchen.output / "page" / "page.html").read_text() == "oneone"
+
+
+def test_what_a_skipped_stage_left_of_other_inputs_is_not_used(kitchen):
+    kitchen.run()
+    kitchen.factor = 3
+    outcomes = kitchen.run(skip=("double",))
+    assert outcomes["double"].state == "left out"
+    assert outcomes["double"].reason == (
+        "skipped, as asked; what it left is out of date: settings factor was 2 and is 3"
+    )
+
+
+def test_a_stage_is_left_out_where_what_it_needs_is_out_of_date_further_back(kitchen, source):
+    kitchen.run()
+    source.write_text("longer,d\n")
+    outcomes = kitchen.run(skip=("read",))
+    assert (outcomes["double"].state, outcomes["double"].reason) == ("left out", "needs read")
+    with pytest.raises(ValueError, match=r"page needs what read leaves.*\(sources table was"):
+        kitchen.run(only=("page",))
+    plan = {stage.name: stage for stage in kitchen.stages()}
+    assert out_of_date(plan["page"], plan, kitchen.output).startswith("read: sources table was")
+    kitchen.run()
+    assert not any(out_of_date(stage, plan, kitchen.output) for stage in plan.values())
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"a": 1}', '{"outputs": {}}'])
+def test_a_stage_whose_record_cannot_be_read_is_done_again(kitchen, damage):
+    kitchen.run()
+    whole = contents(kitchen.output)
+    (kitchen.output / "read" / RECORD).write_text(damage)
+    assert kitchen.run()["read"].state == "done"
+    assert contents(kitchen.output) == whole
+    partial = kitchen.output / "double.partial"
+    partial.mkdir()
+    (partial / RECORD).write_text(damage)
+    assert kitchen.run(from_stage="double")["double"].state == "done"
 
 
 def test_without_what_it_needs_a_stage_is_left_out_with_the_reason(kitchen):
