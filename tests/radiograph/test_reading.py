@@ -4,8 +4,10 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -131,15 +133,32 @@ def test_an_endless_device_is_refused_at_once():
         read_radiograph("/dev/zero")
 
 
+@contextmanager
+def unprivileged():
+    """As root, go on as a user who may not read every file."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs Unix permissions")
-def test_a_file_without_permission_is_refused(tmp_path):
-    path = tmp_path / "film.png"
-    path.write_bytes(FILES["PNG"])
-    path.chmod(0)
-    if os.access(path, os.R_OK):
-        pytest.skip("this user may read every file")
-    with pytest.raises(UnreadableImage, match="permission denied"):
-        read_radiograph(path)
+def test_a_file_without_permission_is_refused():
+    read_radiograph(FILES["PNG"])  # so that nothing is left to import when others' folders are closed
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        path = Path(folder, "film.png")
+        path.write_bytes(FILES["PNG"])
+        path.chmod(0o644)
+        with unprivileged():
+            read_radiograph(path)
+        path.chmod(0)
+        with unprivileged(), pytest.raises(UnreadableImage, match="permission denied"):
+            read_radiograph(path)
 
 
 def test_a_file_beyond_the_limit_is_refused_without_reading_it(tmp_path):
@@ -290,6 +309,7 @@ def test_nothing_is_warned_about_and_the_filters_are_restored_even_between_threa
 
 LAZY = """
 import sys
+import tempfile
 from chexnet.radiograph import read_radiograph, network_input
 loaded = lambda *names: [n for n in names if n in sys.modules]
 assert not loaded("pydicom", "PIL", "gdcm", "openjpeg", "jpeg_ls", "torch", "scipy"), loaded("pydicom", "PIL")
