@@ -326,8 +326,8 @@ def test_the_public_name_is_the_function():
     assert chexnet.TrainConfig is TrainConfig
 
 
-PROCESSES = """
-import sys
+ONE_OF_SEVERAL = """
+import os, signal, sys
 from dataclasses import replace
 from pathlib import Path
 import torch
@@ -339,6 +339,12 @@ from chexnet.training.module import CheXNetModule
 run_module = sys.modules["chexnet.training.train"]
 run_module._export = lambda *_: None
 torch.set_num_threads(1)
+"""
+"""How the script of a process begins that takes part in a run without exporting it."""
+
+PROCESSES = (
+    ONE_OF_SEVERAL
+    + """
 start = CheXNetModule.on_train_epoch_start
 
 def on_train_epoch_start(module):
@@ -354,6 +360,7 @@ if __name__ == "__main__":
     config = recipe(max_epochs=2, network=sys.argv[5], task=sys.argv[6], learning_rate=float(sys.argv[7]))
     train(Path(sys.argv[2]), Path(sys.argv[3]), config, hardware)
 """
+)
 
 
 @pytest.mark.slow
@@ -381,19 +388,9 @@ def test_two_processes_take_the_steps_of_one_but_for_batch_normalisation(tmp_pat
             assert float(alone[loss]) == pytest.approx(float(shared[loss]), rel=1e-3)
 
 
-DYING = """
-import os, signal, sys
-from dataclasses import replace
-from pathlib import Path
-import torch
-sys.path.insert(0, sys.argv[1])
-from synthetic_films import HERE, recipe
-from chexnet.training import train
-from chexnet.training.module import CheXNetModule
-
-run_module = sys.modules["chexnet.training.train"]
-run_module._export = lambda *_: None
-torch.set_num_threads(1)
+DYING = (
+    ONE_OF_SEVERAL
+    + """
 step = CheXNetModule.training_step
 
 def training_step(module, batch, index):
@@ -409,6 +406,7 @@ if __name__ == "__main__":
     except OSError as error:
         sys.exit(f"Error: {error}")
 """
+)
 
 
 @pytest.mark.slow
