@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
 from urllib.request import Request, urlopen
 
@@ -142,12 +142,17 @@ class _Failed(Exception):
     """Why a file could not be had."""
 
 
+class _Unreachable(_Failed):
+    """The server was not reached once."""
+
+
 def download(root: Path, config: DownloadConfig = DownloadConfig(), *, pause_s: float = 2.0) -> Downloaded:
     """Fetch ChestX-ray14 into `root` as `ChestXray14` reads it: films in `images_0NN/images`.
 
     Called again, it goes on where it was: files that are there are not fetched, and half a file is continued
     where the server can do that. An archive is compared with its MD5, unpacked and removed before the next. A
-    file that cannot be had does not keep the others from being fetched.
+    file that cannot be had does not keep the others from being fetched. A server that was not reached in
+    all the attempts for one file is asked once for each other.
 
     Args:
         pause_s: before a failed request is repeated; doubled each time.
@@ -160,11 +165,17 @@ def download(root: Path, config: DownloadConfig = DownloadConfig(), *, pause_s: 
     wanted = [file for file in config.files() if not _is_there(root, file)]
     _require_room(root, wanted, config)
     problems: dict[str, str] = {}
+    unreachable: set[str] = set()
     for file in wanted:
+        server = urlsplit(config.address(file) or "").netloc
         try:
-            _obtain(root, file, config, pause_s)
+            _obtain(root, file, config, pause_s, attempts=1 if server in unreachable else _ATTEMPTS)
         except _Failed as failure:
             problems[file.name] = str(failure)
+            if isinstance(failure, _Unreachable):
+                unreachable.add(server)
+        else:
+            unreachable.discard(server)
     try:
         return Downloaded(problems, ChestXray14(root).inventory())
     except BadTable as error:
@@ -230,13 +241,13 @@ def _open(address: str, start: int = 0) -> HTTPResponse:
     return response
 
 
-def _obtain(root: Path, file: RemoteFile, config: DownloadConfig, pause_s: float) -> None:
+def _obtain(root: Path, file: RemoteFile, config: DownloadConfig, pause_s: float, attempts: int) -> None:
     address = config.address(file)
     if address is None:
         raise _Failed(f"NIH gives no direct address for it; save it in {root} from {PAGE}, or use --mirror")
     path = root / file.name
     if not path.is_file():
-        _fetch(address, path, file.md5 if config.checksums else None, pause_s)
+        _fetch(address, path, file.md5 if config.checksums else None, pause_s, attempts)
     elif config.checksums and (found := _md5(path)) != file.md5:
         raise _Failed(
             f"{path}: the MD5 is {found}; expected {file.md5}. Delete it, and the same command fetches it, "
@@ -252,12 +263,12 @@ def _obtain(root: Path, file: RemoteFile, config: DownloadConfig, pause_s: float
             path.unlink()
 
 
-def _fetch(address: str, path: Path, md5: str | None, pause_s: float) -> None:
+def _fetch(address: str, path: Path, md5: str | None, pause_s: float, attempts: int) -> None:
     """The whole file under its name, or nothing under it."""
     partial = path.with_name(path.name + ".partial")
     # A file that was continued may have changed in between; one that was fetched in one go has not.
     for last in (False, True):
-        _complete(address, partial, pause_s)
+        _complete(address, partial, pause_s, attempts)
         found = None if md5 is None else _md5(partial)
         if found == md5:
             partial.replace(path)
@@ -275,30 +286,34 @@ def _md5(path: Path) -> str:
         return hashlib.file_digest(file, "md5").hexdigest()
 
 
-def _complete(address: str, partial: Path, pause_s: float) -> None:
+def _complete(address: str, partial: Path, pause_s: float, attempts: int) -> None:
     """Continue the file until it is as long as the server says."""
     failures = 0
+    failure: type[_Failed] = _Unreachable
     with tqdm(desc=partial.stem, unit="B", unit_scale=True, disable=None) as bar:
         while True:
             before = partial.stat().st_size if partial.is_file() else 0
             try:
                 if _continue(address, partial, bar):
                     return
-                reason = "the connection broke off"
+                reason, failure = "the connection broke off", _Failed
             except HTTPError as error:
                 if error.code not in _BUSY:
                     raise _Failed(f"{address}: {error.code} {error.reason}") from error
-                reason = f"{error.code} {error.reason}"
+                reason, failure = f"{error.code} {error.reason}", _Failed
+            except URLError as error:
+                reason = str(error.reason)
             except (OSError, HTTPException) as error:
                 if isinstance(error, OSError) and _is_of_the_disk(error):
                     raise
+                failure = _Failed
                 reason = str(error) or type(error).__name__
             there = partial.stat().st_size if partial.is_file() else 0
             failures = 0 if there > before else failures + 1
-            if failures == _ATTEMPTS:
-                raise _Failed(
-                    f"{address}: {reason} at {there:,} bytes, {_ATTEMPTS} times; "
-                    "the same command goes on there"
+            if failures >= attempts:
+                times = "once" if attempts == 1 else f"{attempts} times"
+                raise failure(
+                    f"{address}: {reason} at {there:,} bytes, {times}; the same command goes on there"
                 )
             pause = pause_s * 2**failures
             bar.write(f"{address}: {reason}; trying again in {pause:.0f} s", file=sys.stderr)
