@@ -116,8 +116,11 @@ def unfit(
     least = preprocessing.size // 2
     if min(height, width) < least:
         return f"is too small, {width}×{height} pixels; expected at least {least}×{least}"
-    grey = image[0, ::2, ::2] * preprocessing.std[0] + preprocessing.mean[0]
-    black, white = np.percentile(grey, [1, 99])
+    grey = (image[0, ::2, ::2] * preprocessing.std[0] + preprocessing.mean[0]).ravel()
+    # The 1st and the 99th percentile; np.percentile would import masked arrays, 7 ms of a cold start.
+    hundredth = grey.size // 100
+    ends = hundredth, grey.size - 1 - hundredth
+    black, white = np.partition(grey, ends)[[*ends]]
     if white - black < LEAST_RANGE:
         return f"is constant, grey values {black:.2f} to {white:.2f} of 1; {EXPECTED}"
     if white < LEAST_WHITE:

@@ -43,7 +43,7 @@ def clusters_of(patients: Shaped[np.ndarray, " images"] | None, images: int) -> 
 
 
 def resample_counts(
-    clusters: int, samples: int, generator: np.random.Generator, block: int = BLOCK
+    clusters: int, samples: int, generator: "np.random.Generator", block: int = BLOCK
 ) -> Iterator[Counts]:
     """Draw as many patients as there are, with replacement, ``samples`` times; counts in blocks.
 

@@ -145,7 +145,7 @@ def points_at(heat: Float[np.ndarray, "height width"], truth: Float[np.ndarray, 
 
 
 def random_maps(
-    films: int, generator: np.random.Generator, side: int = 7
+    films: int, generator: "np.random.Generator", side: int = 7
 ) -> Float[np.ndarray, "films side side"]:
     """Maps of independent noise: what localisation scores where nothing was learned."""
     return generator.standard_normal((films, side, side))
