@@ -56,11 +56,13 @@ def command(inputs: tuple[str, ...], as_json: bool, **options: Any) -> None:
         raise click.ClickException(f"no PNG, JPEG or DICOM file in {', '.join(inputs)}")
     count = len(found.files)
     left_out = Counter[str]()
+    without_map = 0
     try:
         with _Screen(count) as screen:
             printer = _JsonArray(screen) if as_json else _Text(screen, brief=count > MANY)
             for outcome in run_job(job, found.files):
                 left_out[outcome.prediction.status] += outcome.prediction.status != "ok"
+                without_map += outcome.prediction.status == "ok" and not outcome.pictures
                 printer.add(outcome.prediction)
                 screen.advance(outcome.pictures)
             printer.close()
@@ -68,6 +70,12 @@ def command(inputs: tuple[str, ...], as_json: bool, **options: Any) -> None:
         raise click.ClickException(str(error)) from error
     if job.output:
         click.echo(f"wrote {job.output}", err=True)
+    if job.heatmaps and without_map:
+        click.echo(
+            f"no heat map of {without_map} of {count} images, where no finding is at its threshold; "
+            "--finding NAME draws one of every image",
+            err=True,
+        )
     if left_out["error"]:
         click.echo(f"{left_out['error']} of {count} images could not be read", err=True)
     if left_out["refused"]:

@@ -95,7 +95,7 @@ def _sections(
     reliability: str | None,
 ) -> dict[str, str]:
     sections = {
-        "": _head(identity),
+        "": _head(identity, evaluation),
         "Intended use": _intended_use(metadata),
         "Data and licences": _data(metadata, evaluation),
         "Training": _training(metadata),
@@ -116,10 +116,16 @@ def _or_not(evaluation: Mapping[str, Any] | None, write: Callable[[Mapping[str, 
     return NOT_MEASURED if evaluation is None else write(evaluation)
 
 
-def _head(identity: ModelIdentity) -> str:
+def _head(identity: ModelIdentity, evaluation: Mapping[str, Any] | None) -> str:
+    numbers = (
+        "its own metadata alone. Sections that need an evaluation of its films say so: "
+        "`python recipes/measure.py` writes one, and `--evaluation` reads it."
+        if evaluation is None
+        else "an evaluation of it by `python recipes/measure.py` (`--evaluation`)."
+    )
     return (
         f"# Model card: {identity.name}, version {identity.version}\n\n> {NOTICE}\n\n"
-        f"Written by `chexnet model card` from the file with SHA-256 `{identity.sha256}`.\n"
+        f"Written by `chexnet model card` from the file with SHA-256 `{identity.sha256}` and {numbers}\n"
     )
 
 

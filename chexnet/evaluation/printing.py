@@ -1,5 +1,7 @@
 """What the commands print: text with Markdown tables, to be pasted anywhere."""
 
+from collections.abc import Mapping
+
 from chexnet.evaluation.comparison import ModelComparison
 from chexnet.evaluation.evaluate import Evaluation
 from chexnet.evaluation.grids import (
@@ -24,6 +26,9 @@ GAPS_NOTE = (
     "Gaps between the highest and the lowest group whose interval excludes zero. The data pick the pair, so "
     "gaps are somewhat too large, and some arise by chance."
 )
+
+MOST_REASONS = 5
+"""So many reasons for which images were not scored are told one by one."""
 
 
 def show_evaluation(evaluation: Evaluation) -> str:
@@ -58,8 +63,7 @@ def data_lines(evaluation: Evaluation) -> list[str]:
         f"{options.samples:,} {options.interval} bootstrap samples of "
         f"{'images' if cohort.patients is None else 'patients'}."
     ]
-    for reason, count in cohort.predictions.not_scored.items():
-        lines.append(f"Not scored: {count:,} images ({reason}).")
+    lines += _not_scored(cohort.predictions.not_scored)
     if cohort.without_labels:
         lines.append(f"Without labels: {cohort.without_labels:,} predicted images; they count nowhere.")
     if cohort.not_labelled:
@@ -67,6 +71,18 @@ def data_lines(evaluation: Evaluation) -> list[str]:
     if cohort.joined_by != "name":
         lines.append("Images were matched by file name, without their folders.")
     return lines
+
+
+def _not_scored(reasons: Mapping[str, int]) -> list[str]:
+    """How many images were not scored, with the most frequent of their reasons."""
+    if not reasons:
+        return []
+    total = sum(reasons.values())
+    frequent = sorted(reasons.items(), key=lambda entry: -entry[1])[:MOST_REASONS]
+    told = [f"{count:,} ({reason})" for reason, count in frequent]
+    if others := len(reasons) - len(frequent):
+        told.append(f"{total - sum(count for _, count in frequent):,} for {others:,} other reasons")
+    return [f"Not scored: {total:,} images: {', '.join(told)}."]
 
 
 def show_comparison(comparison: ModelComparison) -> str:

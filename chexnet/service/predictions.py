@@ -105,15 +105,17 @@ class Predictions:
             )
         return result
 
-    def find_mapped(self, id: str, finding: str) -> Result:
-        """The result of that id, which has a map of that finding.
+    def find_mapped(self, id: str, finding: str | None = None) -> Result:
+        """The result of that id, which has a map of that finding, or any maps.
 
         Raises:
             Problem: 404.
         """
         result = self.find(id, finding)
-        if result.prediction.maps is None:
-            raise Problem(404, "no-maps", "No activation maps", f"There is no picture: {NO_MAPS}.")
+        prediction = result.prediction
+        if prediction.maps is None:
+            why = NO_MAPS if prediction.reason is None else "the film was refused"
+            raise Problem(404, "no-maps", "No activation maps", f"There are none: {why}.")
         return result
 
     async def painted(self, paint: Callable[..., Made], *arguments: Any) -> Made:
@@ -186,7 +188,7 @@ def predictions_router(predictions: Predictions, most_films: int) -> APIRouter:
     @router.get("/{id}/maps", responses=answers({}, 404, 422), summary="All maps as numbers")
     async def maps(id: Id) -> MapsSchema:
         """Activation maps and evidence of all findings."""
-        return MapsSchema.model_validate(maps_json(predictions.find(id)))
+        return MapsSchema.model_validate(maps_json(predictions.find_mapped(id)))
 
     _add_pictures(router, predictions)
     return router

@@ -243,10 +243,9 @@ def _links(id: str, mapped: Sequence[str]) -> dict[str, Any]:
 
 
 def maps_json(result: Result) -> dict[str, Any]:
-    """The layers of a result as `MapsSchema`; none where it was refused or the model has none."""
+    """The layers of a result that has maps as `MapsSchema`."""
     prediction = result.prediction
-    if prediction.maps is None or prediction.evidence is None:
-        return {"rows": 0, "columns": 0, "maps": {}}
+    assert prediction.maps is not None
     _, rows, columns = prediction.maps.shape
     layers = {
         finding.finding: {

@@ -143,7 +143,7 @@ def test_a_model_file_is_evaluated_on_images(chexnet_cli, example_film, tmp_path
         "evaluate", DEFAULT_MODEL, "--images", tmp_path / "films", "--labels", labels, "--samples", 100
     )
     assert ran.status == 0
-    assert "Not scored: 1 images (error)" in ran.out
+    assert "Not scored: 1 images: 1 (error)." in ran.out
     # Four copies of one film tie.
     assert "0.5000" in ran.out
     assert "hash of the training images" in ran.out

@@ -3,6 +3,7 @@ import json
 import shutil
 from pathlib import Path
 
+import onnx
 import pytest
 from click.testing import CliRunner
 from PIL import Image, ImageOps
@@ -11,6 +12,7 @@ import chexnet
 from chexnet.classifier import verify
 from chexnet.classifier.classifier import DEFAULT_MODEL, NOT_CHECKED
 from chexnet.classifier.gate import EXPECTED, GATE_CLASSES
+from chexnet.classifier.metadata import KEY
 from chexnet.cli import main
 from chexnet.paper import PATHOLOGIES
 
@@ -115,6 +117,23 @@ def test_heat_maps_of_the_findings_asked_for_are_written_and_named(
         "synthetic_thorax_opacity-Pneumonia.png",
     ]
     assert str(folder / "synthetic_thorax_opacity-Mass.png") in result.err
+
+
+def test_a_film_without_a_finding_at_its_threshold_is_told_of(
+    chexnet_cli, example_film: Path, tmp_path: Path
+) -> None:
+    model = onnx.load(DEFAULT_MODEL)
+    stored = {entry.key: entry.value for entry in model.metadata_props}
+    metadata = json.loads(stored[KEY])
+    for finding in metadata["findings"]:
+        finding["thresholds"] = dict.fromkeys(finding["thresholds"], 1.0)
+    onnx.helper.set_model_props(model, {**stored, KEY: json.dumps(metadata)})
+    onnx.save(model, tmp_path / "never.onnx")
+    folder = tmp_path / "maps"
+    result = chexnet_cli("predict", example_film, "--model", tmp_path / "never.onnx", "--heatmaps", folder)
+    assert result.status == 0
+    assert "no heat map of 1 of 1 images" in result.err
+    assert not folder.exists()
 
 
 def test_a_finding_without_a_folder_for_its_map_is_told_of(chexnet_cli, example_film: Path) -> None:

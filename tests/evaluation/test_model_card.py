@@ -38,7 +38,9 @@ def sections(card):
 
 
 def test_a_card_without_an_evaluation_says_what_was_not_measured(model):
-    found = sections(model_card(model.metadata, model.identity))
+    card = model_card(model.metadata, model.identity)
+    assert "Sections that need an evaluation of its films say so" in card
+    found = sections(card)
     for title in ("Subgroups", "Where it fails", "Confounds looked for"):
         assert found[title].strip() == NOT_MEASURED.strip()
     assert model.metadata.intended_use in found["Intended use"]

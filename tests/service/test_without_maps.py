@@ -25,9 +25,8 @@ def test_a_film_is_read_without_links_to_maps(client, example_film):
     assert answer.status_code == 201
     links = answer.json()["links"]
     assert (links["maps"], links["map"], links["overlay"]) == (None, {}, {})
-    assert client.get(f"{links['self']}/maps").json() == {"rows": 0, "columns": 0, "maps": {}}
-    for picture in ("maps", "overlays"):
-        answer = client.get(f"{links['self']}/{picture}/Pneumonia.png")
+    for address in ("maps", "maps/Pneumonia.png", "overlays/Pneumonia.png"):
+        answer = client.get(f"{links['self']}/{address}")
         assert answer.status_code == 404
         assert answer.json()["type"] == "urn:chexnet:problem:no-maps"
-        assert answer.json()["detail"] == "There is no picture: this model has no activation maps."
+        assert answer.json()["detail"] == "There are none: this model has no activation maps."
