@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from bars import between_bars
 
 from chexnet.evaluation.measures import Measure, Measurements, Resampling
+from chexnet.radiograph import Preprocessing
 from chexnet.statistics import NotEstimable, Ranking, auroc, auroc_interval, clusters_of
 
 SAMPLES = 2_000
@@ -61,16 +63,21 @@ def any_finding(probabilities: np.ndarray) -> np.ndarray:
     return 1 - np.prod(1 - probabilities, axis=1)
 
 
-REGIONS = ("border", "corners", "upper corners", "centre (control)", "mirrored")
+BARS = {"between black bars, 16:9": 0, "between white bars, 16:9": 1}
+REGIONS = ("border", "corners", "upper corners", "centre (control)", "mirrored", *BARS)
 
 
 def covered(inputs: np.ndarray, what: str) -> np.ndarray:
-    """The inputs (films, 3, size, size) with a region in each film's own mean grey; or mirrored.
+    """The inputs (films, 3, size, size) with a region in each film's own mean grey; or mirrored, or barred.
 
     The centre is the control: as large as the border, but where the lungs and the heart are.
     """
     if what == "mirrored":
         return np.ascontiguousarray(inputs[..., ::-1])
+    if what in BARS:
+        usual = Preprocessing()
+        bar = (BARS[what] - np.array(usual.mean)) / np.array(usual.std)
+        return between_bars(inputs, bar[:, None, None])
     size = inputs.shape[-1]
     # In pixels from the nearest edge, as fractions of the side are not exact.
     place = np.arange(size)

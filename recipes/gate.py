@@ -1,6 +1,6 @@
 """The gate: trained, its threshold chosen, tested, and written to ``chexnet/models/gate.onnx``.
 
-``python recipes/gate_pictures.py PACKAGES CHESTS && python recipes/gate.py`` (four minutes of one core);
+``python recipes/gate_pictures.py PACKAGES CHESTS && python recipes/gate.py`` (six minutes of one core);
 ``python recipes/gate.py measure`` chooses and tests again without training. Films are kept apart by patient
 as in ``recipes/films.py``.
 """
@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
+from bars import between_bars
 from films import ROOT
 from gate_pictures import GATE, SIZE, SOURCES
 from scipy.special import softmax
@@ -26,7 +27,9 @@ from chexnet.statistics import wilson_interval
 
 FILE = ROOT / "chexnet" / "models" / "gate.onnx"
 CLASSES = tuple(GATE_CLASSES)
-STEPS, BATCH, RATE, SEED = 5000, 96, 4e-3, 1
+STEPS, BATCH, RATE, SEED = 12_000, 96, 4e-3, 1
+BARRED = 0.25
+"""Share of a batch's pictures that stand between bars."""
 FALSE_REFUSALS = 0.01
 """Share of validation films that the threshold may refuse; two are upside down or inverted."""
 
@@ -55,13 +58,13 @@ class Kind:
 
 
 KINDS = {
-    "frontal": Kind(0.34, (0.85, 1.3), 15),
+    "frontal": Kind(0.3, (0.85, 1.3), 15),
     "lateral": Kind(0.14, (0.7, 1.15), 12),
     "inverted": Kind(0.1, (0.75, 1.25), 15, inverted=1),
     "upside_down": Kind(0.06, (0.8, 1.25), 20, quarters=2),
     "turned_left": Kind(0.06, (0.8, 1.25), 20, quarters=1),
     "turned_right": Kind(0.06, (0.8, 1.25), 20, quarters=3),
-    "part": Kind(0.1, (0.2, 0.52), 20, shift=0.2, halves=0.6),
+    "part": Kind(0.14, (0.2, 0.52), 20, shift=0.2, halves=0.7),
     "other": Kind(0.14, (0.6, 1.2), 180, inverted=0.3),
 }
 
@@ -138,14 +141,34 @@ class Pictures:
         # It is the film that is mirrored, before it is turned: turned to the left stays so.
         first = torch.cat([mirror * wide * cos, -mirror * wide * sin, x], 2)
         theta = torch.cat([first, torch.cat([high * sin, high * cos, y], 2)], 1)
-        grid = functional.affine_grid(theta, [count, 1, GATE_SIZE, GATE_SIZE], align_corners=False)
+        place, bars = self._barred(count)
+        grid = torch.einsum("nij,nrcj->nrci", theta[..., :2], place) + theta[:, None, None, :, 2]
         grey = torch.from_numpy(pictures).float()[:, None] / 255
         moved = functional.grid_sample(grey, grid, padding_mode="border", align_corners=False)[:, 0]
         # Outside of the picture: as its border goes on, or black, or white.
         outside = (grid.abs() > 1).any(dim=3) & (self._uniform(count, 0, 1) < 0.6)
         moved = torch.where(outside, (self._uniform(count, 0, 1) < 0.25).float(), moved)
         moved = torch.where(self._uniform(count, 0, 1) < inverted, 1 - moved, moved)
-        return self._marked(self._toned(moved))
+        colour = 1.5 * self._uniform(count, 0, 1) - 0.25
+        return self._marked(self._toned(torch.where(bars, colour.clamp(0, 1), moved)))
+
+    def _barred(self, count: int) -> tuple[Tensor, Tensor]:
+        """Where in the picture (count, 32, 32, 2) a pixel is, and which (count, 32, 32) are bars beside it.
+
+        Some pictures stand between bars, as in captures of a screen: at the sides, above and below, or both.
+        """
+        some, way = self._uniform(count, 0, 1) < BARRED, self._uniform(count, 0, 1)
+        wide, high = (
+            torch.where(some & where, self._uniform(count, 1, 1.9), 1.0) for where in (way < 0.75, way > 0.5)
+        )
+        zero = torch.zeros(count, 1, 1)
+        x, y = (
+            (seen - 1) * self._uniform(count, -1, 1) * self._uniform(count, 0, 1).round()
+            for seen in (wide, high)
+        )
+        theta = torch.cat([torch.cat([wide, zero, x], 2), torch.cat([zero, high, y], 2)], 1)
+        place = functional.affine_grid(theta, [count, 1, GATE_SIZE, GATE_SIZE], align_corners=False)
+        return place, (place.abs() > 1).any(dim=3)
 
     def _toned(self, small: Tensor) -> Tensor:
         """Another window, gamma, sharpness, and noise."""
@@ -249,11 +272,19 @@ def moved(films: np.ndarray, *, degrees: np.ndarray, side: float, rng: np.random
     return functional.grid_sample(grey, grid, align_corners=False)[:, 0].round().byte().numpy()
 
 
+def barred(films: np.ndarray, grey: int, share: float = 9 / 16) -> np.ndarray:
+    """Films in bytes between bars, likewise."""
+    return between_bars(films, grey, share).round().astype(np.uint8)
+
+
 LIKE_ANY_FILM: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
     "turned by up to 15°": lambda f, rng: moved(f, degrees=rng.uniform(-15, 15, len(f)), side=1, rng=rng),
     "cut to 0.9 of a side": lambda f, rng: moved(f, degrees=np.zeros(len(f)), side=0.9, rng=rng),
     "mirrored": lambda f, _: f[:, :, ::-1].copy(),
     "darker, gamma 1.5": lambda f, _: np.rint(255 * (f / 255) ** 1.5).astype(np.uint8),
+    "between black bars, 16:9": lambda f, _: barred(f, 0),
+    "between white bars, 16:9": lambda f, _: barred(f, 255),
+    "between grey bars, 4:3": lambda f, _: barred(f, 100, 0.75),
 }
 """What must pass, as it happens to films."""
 
@@ -262,6 +293,8 @@ def altered(films: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray
     """What must be refused of each film."""
     return {
         "inverted": 255 - films,
+        "inverted, between black bars, 16:9": barred(255 - films, 0),
+        "upside down, between white bars, 16:9": barred(films[:, ::-1], 255),
         "upside down": films[:, ::-1].copy(),
         "turned by 180°": films[:, ::-1, ::-1].copy(),
         "turned by 90° to the left": np.rot90(films, 1, (1, 2)).copy(),

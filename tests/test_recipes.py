@@ -8,7 +8,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "recipes"))
 
-from confounds import REGIONS, Films, changes, covered, mean_maps, told_apart
+from confounds import BARS, REGIONS, Films, changes, covered, mean_maps, told_apart
+
+from chexnet.radiograph import Preprocessing, Radiograph, network_input
 
 FINDINGS = ("Mass", "Pneumonia")
 
@@ -58,7 +60,9 @@ def inputs():
 
 def regions(inputs):
     return {
-        what: (covered(inputs, what) != inputs).all(axis=(0, 1)) for what in REGIONS if what != "mirrored"
+        what: (covered(inputs, what) != inputs).all(axis=(0, 1))
+        for what in REGIONS
+        if what not in ("mirrored", *BARS)
     }
 
 
@@ -84,6 +88,20 @@ def test_regions_are_where_they_are_said_to_be(inputs):
         np.testing.assert_array_equal(found[what], found[what][::-1])
         np.testing.assert_array_equal(found[what], found[what].T)
     np.testing.assert_array_equal(covered(covered(inputs, "mirrored"), "mirrored"), inputs)
+
+
+def test_bars_are_black_or_white_and_between_them_is_what_the_wider_picture_shows(inputs):
+    usual = Preprocessing()
+    film = np.random.default_rng(2).random((900, 900), dtype=np.float32)
+    for what, grey in BARS.items():
+        wide = np.pad(film, ((0, 0), (350, 350)), constant_values=grey)
+        expected = network_input(Radiograph(wide, "wide.png", "PNG"), usual)
+        whole = network_input(Radiograph(film, "film.png", "PNG"), usual)
+        found = covered(whole[None], what)[0]
+        np.testing.assert_allclose(found[..., :48], expected[..., :48], atol=1e-5)
+        np.testing.assert_allclose(found[..., -48:], expected[..., -48:], atol=1e-5)
+        # Squeezed after it was shrunk is a little smoother than at once.
+        assert np.abs(found - expected)[..., 52:-52].mean() < 0.1 * expected.std()
 
 
 def test_a_difference_that_is_the_same_everywhere_lies_in_the_border_as_much_as_its_cells():

@@ -64,8 +64,9 @@ def confounds(evaluation: Mapping[str, Any], metadata: ModelMetadata) -> str:
         ),
         "**Border, corners, markers.** A region is covered with the film's own mean grey: the border of one "
         "sixteenth of the side; squares of one fifth of the side in the corners, where side markers are; "
-        "and, as a control, a square in the centre as large as the border. Change of AUROC, paired, and mean "
-        "change of the probability of pneumonia.",
+        "and, as a control, a square in the centre as large as the border. Also the film mirrored, and in "
+        "the middle of a picture that is wider by bars, as captures of a screen are. Change of AUROC, "
+        "paired, and mean change of the probability of pneumonia.",
         _covered(found["covered"]),
     ]
     maps = found["mean_maps"]

@@ -26,9 +26,9 @@ GATE_KEY = "chexnet-gate"
 LEAST_DEVIATION = 0.02
 """Grey values that vary less are not stretched any further."""
 
-_CHANNELS = (16, 32, 48)
+_CHANNELS = (24, 48, 64)
 _KERNELS = (5, 3, 3)
-_HIDDEN = 64
+_HIDDEN = 96
 _LAST_MAPS = GATE_SIZE // 2 ** len(_CHANNELS)
 
 

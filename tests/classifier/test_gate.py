@@ -48,6 +48,23 @@ def test_the_example_films_pass_without_a_note(classifier: Classifier, name: str
     assert (prediction.status, prediction.notes) == ("ok", ())
 
 
+def between_bars(pixels: np.ndarray, grey: float, share: float) -> np.ndarray:
+    """The film in the middle of a picture that is wider by bars of one grey."""
+    width = round(pixels.shape[1] * (1 / share - 1) / 2)
+    return np.pad(pixels, ((0, 0), (width, width)), constant_values=grey)
+
+
+@pytest.mark.parametrize("share", [9 / 16, 3 / 4])
+@pytest.mark.parametrize("grey", [0, 1, 0.3])
+def test_bars_beside_a_film_do_not_matter(
+    classifier: Classifier, pixels: np.ndarray, grey: float, share: float
+) -> None:
+    assert classifier.predict(film(between_bars(pixels, grey, share))).status == "ok"
+    assert refusal(classifier, film(between_bars(1 - pixels, grey, share))).startswith(
+        GATE_CLASSES["inverted"]
+    )
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_other_phantoms_pass(classifier: Classifier, seed: int) -> None:
     assert classifier.predict(film(thorax_phantom(256, seed=100 + seed).pixels)).status == "ok"
