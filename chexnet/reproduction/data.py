@@ -15,7 +15,7 @@ from chexnet.datasets import download as download_data
 from chexnet.datasets.boxes import read_boxes
 from chexnet.datasets.chestxray14 import BOXES, OFFICIAL_LISTS, TABLES
 from chexnet.datasets.pneumonia_split import split_pneumonia
-from chexnet.datasets.split_files import read_split, write_split
+from chexnet.datasets.split_files import write_split
 from chexnet.datasets.splits import Split, split_patients
 from chexnet.datasets.tables import read_table
 from chexnet.evaluation.auditing import audit_files, audit_json, show_audit
@@ -52,14 +52,23 @@ class Data:
 
     def sources(self) -> dict[str, Path]:
         """The tables that decide what is read."""
-        names = (*TABLES, *OFFICIAL_LISTS.values(), BOXES)
+        return self.table() | self._there(*OFFICIAL_LISTS.values(), BOXES)
+
+    def table(self) -> dict[str, Path]:
+        """The table of the films, which says whose they are and what is on them."""
+        return self._there(*TABLES)
+
+    def _there(self, *names: str) -> dict[str, Path]:
         return {name: self.root / name for name in names if (self.root / name).is_file()}
 
     def listing(self) -> str:
-        """SHA-256 of the names and sizes of all films: another film, another hash."""
-        files = sorted(ChestXray14(self.root).image_files().values())
-        lines = [f"{file.relative_to(self.root)} {file.stat().st_size}\n" for file in files]
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
+        """SHA-256 of the names and sizes of the table's films that are there; "" without a table."""
+        data = ChestXray14(self.root)
+        files = data.image_files()
+        if not self.table():
+            return ""
+        lines = [f"{name} {files[name].stat().st_size}\n" for name in data.labels().images if name in files]
+        return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
 
 
 def download(root: Path, config: Reproduction) -> None:
@@ -95,8 +104,6 @@ def check(data: Data, config: Reproduction, folder: Path) -> Mapping[str, Any]:
     if hint:
         raise ValueError(f"{data.root}: {inventory.message}\n{hint}")
     content: dict[str, Any] = {"table": inventory.table, "expected": inventory.expected, "there": there}
-    # So that another film makes all stages be done again, and not this one alone.
-    content["films_sha256"] = data.listing()
     lines = {"message": inventory.message, "complete": inventory.complete}
     (folder / INVENTORY).write_text(json.dumps(content | lines, indent=1) + "\n", encoding="utf-8")
     return content
@@ -104,11 +111,7 @@ def check(data: Data, config: Reproduction, folder: Path) -> Mapping[str, Any]:
 
 def split(task: Task, data: Data, config: Reproduction, folder: Path) -> Mapping[str, Any]:
     """Draw the split of a task and write it to `split.csv`, no patient on two sides."""
-    labels = ChestXray14(data.root).labels()
-    files = ChestXray14(data.root).image_files()
-    there = np.flatnonzero([name in files for name in labels.images])
-    rows = choose_films(labels, there, config.wanted_films, _wanted_patients(labels, data), config.seed)
-    chosen = labels.take(rows)
+    chosen, there = used_films(data, config)
     assert chosen.patients is not None
     if task == "pneumonia":
         parts, how = split_of_pneumonia(chosen, _read_films(data), config.seed)
@@ -119,8 +122,8 @@ def split(task: Task, data: Data, config: Reproduction, folder: Path) -> Mapping
     written = write_split(folder / SPLIT, chosen.images, chosen.patients, parts, origin)
     return {
         "how": how,
-        "films_there": len(there),
-        "films_used": len(rows),
+        "films_there": there,
+        "films_used": len(chosen.images),
         "images": dict(written.images),
         "patients": dict(written.patients),
         "sha256": dict(written.sha256),
@@ -148,17 +151,17 @@ def audit(
     return verdicts
 
 
-def pack(data: Data, splits: Sequence[Path], config: PackConfig, folder: Path) -> Mapping[str, Any]:
-    """Pack the films of all splits, in their order in the table, at the networks' size.
+def pack(data: Data, config: Reproduction, settings: PackConfig, folder: Path) -> Mapping[str, Any]:
+    """Pack the films that splits are drawn from, in their order in the table, at the networks' size.
 
     Raises:
         ValueError: a film cannot be read. The others are packed, and are kept for the next run.
     """
-    wanted = {name for path in splits for names in read_split(path).images.values() for name in names}
+    wanted = set(used_films(data, config)[0].images)
     films = [
         film for film in ChestXray14(data.root).manifest(only_present=True).images if film.name in wanted
     ]
-    packed = pack_films(films, folder, config).pack
+    packed = pack_films(films, folder, settings).pack
     if packed.problems:
         problems = "\n".join(packed.problems.values())
         raise ValueError(
@@ -166,6 +169,15 @@ def pack(data: Data, splits: Sequence[Path], config: PackConfig, folder: Path) -
             f"same command\n{problems}"
         )
     return {"films": len(packed), "size": packed.size}
+
+
+def used_films(data: Data, config: Reproduction) -> tuple[Labels, int]:
+    """The films that splits are drawn from, and how many are there."""
+    labels = ChestXray14(data.root).labels()
+    files = ChestXray14(data.root).image_files()
+    there = np.flatnonzero([name in files for name in labels.images])
+    rows = choose_films(labels, there, config.wanted_films, _wanted_patients(labels, data), config.seed)
+    return labels.take(rows), len(there)
 
 
 def choose_films(

@@ -72,6 +72,10 @@ class _Plan:
     def __init__(self, root: Path, output: Path, config: Reproduction, hardware: Hardware) -> None:
         self.root, self.output, self.config, self.hardware = root, output, config, hardware
         self.data = Data(root, config.boxes or root / BOXES, config.boxes_finding, config.readings)
+        self.films = {"there": self.data.listing()}
+        for weights in {config.recipe(network).weights for network in config.networks} - {"imagenet", "none"}:
+            if not Path(weights).is_file():
+                raise ValueError(f"weights are {weights}; expected imagenet, none, or a file that exists")
         self.built: dict[str, Stage] = {}
         self.resampling = Resampling(samples=config.evaluation("").samples, seed=config.seed)
 
@@ -102,26 +106,31 @@ class _Plan:
             "check",
             "compare the data set with its table",
             lambda folder, _: data_stages.check(self.data, self.config, folder),
-            settings={"only_present": self.config.selects_present, "films": self.data.listing()},
+            settings={"only_present": self.config.selects_present, "films": self.films},
             sources=self.data.sources(),
         )
 
-    def _split(self, task: str) -> Stage:
+    def _used_films(self) -> tuple[dict[str, Any], dict[str, Path]]:
+        """The settings and the sources that decide which films splits are drawn from."""
         wanted = self.config.wanted_films
-        settings: dict[str, Any] = {"films": wanted, "seed": self.config.seed}
-        sources = {}
-        if wanted is not None or task == "pneumonia":
-            sources = self._optional(readings=self.data.readings)
+        films: dict[str, Any] = {**self.films, "wanted": wanted}
+        sources = self.data.table()
         if wanted is not None:
-            settings["boxes_finding"] = self.data.boxes_finding
-            sources |= self._optional(boxes=self.data.boxes)
+            films |= {"seed": self.config.seed, "boxes_finding": self.data.boxes_finding}
+            sources |= self._optional(boxes=self.data.boxes, readings=self.data.readings)
+        return {"films": films}, sources
+
+    def _split(self, task: str) -> Stage:
+        settings, sources = self._used_films()
+        if task == "pneumonia":
+            sources |= self._optional(readings=self.data.readings)
         return Stage(
             f"split-{task}",
             f"draw the split of the task {task}",
             lambda folder, _: data_stages.split(task, self.data, self.config, folder),  # type: ignore[arg-type]
-            settings=settings,
+            settings=settings | {"seed": self.config.seed},
             sources=sources,
-            needs=("check",),
+            after=("check",),
         )
 
     def _audit(self) -> Stage:
@@ -130,22 +139,23 @@ class _Plan:
             "audit",
             "look for patients on two sides",
             lambda folder, progress: data_stages.audit(self.data, splits, self.config, folder, progress),
-            settings={"pixels": self.config.pixels},
+            settings={"pixels": self.config.pixels, "films": self.films},
             sources=self.data.sources(),
-            needs=("check", *(f"split-{task}" for task in splits)),
+            needs=tuple(f"split-{task}" for task in splits),
+            after=("check",),
         )
 
     def _pack(self) -> Stage:
-        tasks = self._tasks()
         size = self.config.recipe(self.config.networks[0]).image_size
-        config = PackConfig(image_size=size, workers=max(self.hardware.workers, 1))
-        splits = [self._split_file(task) for task in tasks]
+        how = PackConfig(image_size=size, workers=max(self.hardware.workers, 1))
+        settings, sources = self._used_films()
         return Stage(
             PACK,
             f"pack the films at {size} px",
-            lambda folder, _: data_stages.pack(self.data, splits, config, folder),
-            settings={"size": size},
-            needs=("check", *(f"split-{task}" for task in tasks)),
+            lambda folder, _: data_stages.pack(self.data, self.config, how, folder),
+            settings=settings | {"size": size},
+            sources=sources,
+            after=("check",),
             resumes=True,
         )
 
@@ -159,9 +169,9 @@ class _Plan:
             f"train-{network}",
             f"train {TITLES[network]}",
             lambda folder, _: train(training, folder, self.output / f"train-{network}"),
-            settings={"recipe": recipe.to_dict()},
-            sources=self._optional(weights=Path(recipe.weights)),
-            needs=("check", f"split-{recipe.task}", *([PACK] if self.config.packed else [])),
+            settings={"recipe": recipe.to_dict(), "films": self.films},
+            sources=self.data.table() | self._optional(weights=Path(recipe.weights)),
+            needs=(f"split-{recipe.task}", *([PACK] if self.config.packed else [])),
             resumes=True,
         )
 
@@ -180,7 +190,7 @@ class _Plan:
             f"evaluate-{network}",
             f"measure {TITLES[network]} on its test part",
             run,
-            settings={"samples": options.samples, "seed": options.seed},
+            settings={"samples": options.samples, "seed": options.seed, "films": self.films},
             sources=self.data.sources(),
             needs=(f"train-{network}",),
             uses=others,
@@ -191,8 +201,8 @@ class _Plan:
             "table-1",
             "compare with radiologists",
             lambda folder, _: measuring.compare_with_readers(self._trained("pneumonia"), self.data, folder),
-            settings={"samples": self.resampling.samples, "seed": self.resampling.seed},
-            sources=self._optional(readings=self.data.readings),
+            settings={"samples": self.resampling.samples, "seed": self.resampling.seed, "films": self.films},
+            sources=self.data.table() | self._optional(readings=self.data.readings),
             needs=("train-pneumonia",),
         )
 
@@ -201,9 +211,9 @@ class _Plan:
             "figure-2",
             "draw activation maps",
             lambda folder, _: measuring.draw_figure_2(self._trained("chexnet"), self.data, folder),
-            settings={"boxes_finding": self.data.boxes_finding},
-            sources=self._optional(boxes=self.data.boxes),
-            needs=("check", "train-chexnet"),
+            settings={"boxes_finding": self.data.boxes_finding, "films": self.films},
+            sources=self.data.table() | self._optional(boxes=self.data.boxes),
+            needs=("train-chexnet",),
         )
 
     def _localise(self, network: str) -> Stage:
@@ -215,9 +225,10 @@ class _Plan:
                 "samples": self.resampling.samples,
                 "seed": self.resampling.seed,
                 "boxes_finding": self.data.boxes_finding,
+                "films": self.films,
             },
-            sources=self._optional(boxes=self.data.boxes),
-            needs=("check", f"split-{RECIPES[network].task}", f"train-{network}"),
+            sources=self.data.table() | self._optional(boxes=self.data.boxes),
+            needs=(f"split-{RECIPES[network].task}", f"train-{network}"),
         )
 
     def _report(self, before: Sequence[Stage]) -> Stage:

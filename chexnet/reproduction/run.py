@@ -7,7 +7,7 @@ import platform
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -139,7 +139,8 @@ def _run(
         if finished and stale:
             return Outcome(stage.name, "left out", f"{asked}; what it left is out of date: {stale}")
         return Outcome(stage.name, "kept" if finished else "left out", asked)
-    reasons = {need: out_of_date(plan[need], plan, output) for need in stage.needs}
+    before = (*stage.needs, *stage.after)
+    reasons = {need: out_of_date(plan[need], plan, output) for need in before}
     missing = {need: reason for need, reason in reasons.items() if reason}
     if missing and steps.only:
         need, why_not = next(iter(missing.items()))
@@ -170,7 +171,7 @@ def out_of_date(stage: Stage, plan: Mapping[str, Stage], output: Path) -> str:
     changes = differences(finished.inputs, stage_inputs(stage, output))
     if changes:
         return "; ".join(changes)
-    for need in stage.needs:
+    for need in (*stage.needs, *stage.after):
         if why := out_of_date(plan[need], plan, output):
             return f"{need}: {why}"
     return ""
@@ -197,9 +198,13 @@ def _perform(
     started = time.monotonic()
     try:
         details = stage.run(partial, progress) or {}
-    finally:
+    except BaseException:
         attempt["seconds"] = round(time.monotonic() - started, 1)
-        write_record(partial, record)
+        # Where the disk is full, it is told why the stage ended, not that this could not be noted.
+        with suppress(OSError):
+            write_record(partial, record)
+        raise
+    attempt["seconds"] = round(time.monotonic() - started, 1)
     outputs = describe_outputs(partial)
     write_record(partial, record | {"details": details, "outputs": outputs, "software": software_versions()})
 

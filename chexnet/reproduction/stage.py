@@ -32,6 +32,7 @@ class Stage:
         sources: files from elsewhere that it reads, by what they are.
         needs: stages whose folders it reads, and without which it cannot run.
         uses: stages whose folders it reads where they are there.
+        after: stages that must be done before it, of which it reads nothing.
         resumes: whether `run` goes on with what an interrupted one has left, which is then never deleted.
     """
 
@@ -42,6 +43,7 @@ class Stage:
     sources: Mapping[str, Path] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
     resumes: bool = False
 
 
@@ -77,13 +79,22 @@ def read_record(folder: Path) -> dict[str, Any] | None:
         return None
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        content["inputs"], content["attempts"]
+        whole = _are(dict, content["inputs"], *content["attempts"])
         if "outputs" in content:
-            content["details"], content["software"]
-    except (ValueError, KeyError, TypeError):
+            whole = whole and _are(dict, content["details"], *content["outputs"].values())
+            whole = whole and _are(str, *content["software"].values())
+            for entry in content["outputs"].values():
+                whole = (
+                    whole and _are(str, entry["sha256"]) and _are(int, entry["bytes"], entry["changed_ns"])
+                )
+    except (ValueError, KeyError, TypeError, AttributeError):
         # As after a loss of power: the stage is then done again.
         return None
-    return content
+    return content if whole else None
+
+
+def _are(kind: type, *values: Any) -> bool:
+    return all(isinstance(value, kind) for value in values)
 
 
 def write_record(folder: Path, content: Mapping[str, Any]) -> None:

@@ -19,9 +19,9 @@ import pytest
 from chestxray14_folder import write_chestxray14
 from PIL import Image
 
-from chexnet.datasets import ChestXray14, PackConfig, open_pack, split_patients
+from chexnet.datasets import ChestXray14, PackConfig, open_pack
 from chexnet.datasets.chestxray14 import BOXES
-from chexnet.datasets.split_files import read_split, write_split
+from chexnet.datasets.split_files import read_split
 from chexnet.paper import PNEUMONIA_SPLIT
 from chexnet.reproduction import Reproduction, Steps, reproduce
 from chexnet.reproduction.data import Data, choose_films, pack, split_of_pneumonia
@@ -110,18 +110,15 @@ def test_each_split_is_audited_and_its_films_packed_once(finished):
 
 
 def test_a_film_that_cannot_be_read_is_named_and_its_pack_goes_on_when_it_is_mended(root, tmp_path):
-    split = tmp_path / "split.csv"
-    labels = ChestXray14(root).labels()
-    write_split(split, labels.images, labels.patients, split_patients(labels.patients), {})
     copy = Path(shutil.copytree(root, tmp_path / "copy"))
     data, size = Data(copy, copy / BOXES, None, None), PackConfig(image_size=32, workers=1)
     damaged = next(copy.rglob("00000003_001.png"))
     whole = damaged.read_bytes()
     damaged.write_bytes(whole[:-100])
     with pytest.raises(ValueError, match=r"1 of 120 films cannot be read(.|\n)*00000003_001.png"):
-        pack(data, [split], size, tmp_path / "pack")
+        pack(data, Reproduction(), size, tmp_path / "pack")
     damaged.write_bytes(whole)
-    assert pack(data, [split], size, tmp_path / "pack") == {"films": 120, "size": 32}
+    assert pack(data, Reproduction(), size, tmp_path / "pack") == {"films": 120, "size": 32}
 
 
 def test_what_cannot_be_fetched_is_told_and_nothing_is_begun(tmp_path):
@@ -185,6 +182,48 @@ def test_what_a_stage_reads_or_is_told_is_among_its_inputs(root, tmp_path):
             inputs(root, tmp_path, stage, boxes=boxes, boxes_finding=name) for name in ("Mass", "Nodule")
         )
         assert first != second
+
+
+def changed_stages(one, other):
+    """Stages whose inputs differ, except for what stages before them have left."""
+    return {stage for stage in one if one[stage] | {"stages": None} != other[stage] | {"stages": None}}
+
+
+def all_inputs(root, output, **changes):
+    plan = build_stages(root, output, replace(TINY, **changes), HERE)
+    return {stage.name: stage_inputs(stage, output) for stage in plan}
+
+
+def test_another_label_or_patient_in_the_table_makes_all_that_reads_it_be_done_again(root, tmp_path):
+    copy = Path(shutil.copytree(root, tmp_path / "copy"))
+    before = all_inputs(copy, tmp_path / "out")
+    table = copy / "Data_Entry_2017_v2020.csv"
+    table.write_text(table.read_text().replace("No Finding", "Mass", 1))
+    assert changed_stages(before, all_inputs(copy, tmp_path / "out")) == before.keys() - {"report"}
+
+
+def test_what_no_training_reads_leaves_trainings_alone(root, tmp_path):
+    copy, output = Path(shutil.copytree(root, tmp_path / "copy")), tmp_path / "out"
+    whole = replace(TINY, quick=False, films=None, only_present=True)
+    steps = Steps(only=("check", "split-pathologies", "pack"))
+    assert set(states(reproduce(copy, output, whole, HERE, steps=steps)).values()) >= {"done"}
+    (copy / BOXES).unlink()
+    (copy / "test_list.txt").unlink(missing_ok=True)
+    (copy / "images").mkdir(exist_ok=True)
+    film = next(copy.rglob("00000002_000.png"))
+    (copy / "images" / "zz_stranger.png").write_bytes(film.read_bytes())
+    film.rename(copy / "images" / film.name)
+    again = states(reproduce(copy, output, whole, HERE, steps=steps))
+    assert (again["check"], again["split-pathologies"], again["pack"]) == ("done", "kept", "kept")
+    # Neither is a pack made again for another network of the same films.
+    both = replace(whole, network=("chexnet", "pneumonia"))
+    assert states(reproduce(copy, output, both, HERE, steps=Steps(only=("pack",))))["pack"] == "kept"
+
+
+def test_weights_that_are_not_there_are_refused_before_anything_is_begun(root, tmp_path):
+    with pytest.raises(ValueError, match=r"weights are .*typo.ckpt; expected imagenet, none, or a file"):
+        reproduce(root, tmp_path / "out", replace(TINY, weights=str(tmp_path / "typo.ckpt")), HERE)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("what", ["boxes", "readings"])

@@ -1,5 +1,6 @@
 """Stages are done once, again when what they were made from changes, and whole or not at all."""
 
+import errno
 import json
 import multiprocessing
 import os
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from chexnet.reproduction.run import Steps, Watcher, out_of_date, run_stages
-from chexnet.reproduction.stage import RECORD, Stage, read_finished
+from chexnet.reproduction.stage import RECORD, Stage, read_finished, write_record
 
 TEXTS = {"one.txt": "one", "two.txt": "two"}
 
@@ -172,6 +173,42 @@ def test_a_stage_whose_record_cannot_be_read_is_done_again(kitchen, damage):
     partial.mkdir()
     (partial / RECORD).write_text(damage)
     assert kitchen.run(from_stage="double")["double"].state == "done"
+
+
+@pytest.mark.parametrize("key", ["inputs", "outputs", "attempts", "details", "software"])
+@pytest.mark.parametrize("value", [None, 3, ["x"], {"length.txt": None}])
+def test_so_is_one_whose_record_means_nothing(kitchen, key, value):
+    kitchen.run()
+    path = kitchen.output / "read" / RECORD
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    assert kitchen.run()["read"].state in ("done", "kept")
+    assert not (kitchen.output / "read.partial").exists()
+
+
+def test_a_stage_that_comes_after_another_is_not_done_again_for_what_that_has_left(tmp_path, source):
+    kitchen = Kitchen(tmp_path / "output", source)
+    first, double, _ = kitchen.stages()
+    stages = [first, replace(double, needs=(), after=("read",))]
+    run_stages(stages, kitchen.output)
+    source.write_text("longer\n")
+    outcomes = {one.stage: one for one in run_stages(stages, kitchen.output, Steps(skip=("read",)))}
+    assert (outcomes["double"].state, outcomes["double"].reason) == ("left out", "needs read")
+    assert [one.state for one in run_stages(stages, kitchen.output)] == ["done", "kept"]
+
+
+def test_a_full_disk_is_told_as_what_it_broke(kitchen, monkeypatch):
+    def full(folder, content):
+        if "seconds" in content["attempts"][-1]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_record(folder, content)
+
+    def failing(folder, progress):
+        raise ValueError("the training ended without a model")
+
+    monkeypatch.setattr("chexnet.reproduction.run.write_record", full)
+    stage = Stage("train", "trains", failing)
+    with pytest.raises(ValueError, match="without a model"):
+        run_stages([stage], kitchen.output)
 
 
 def test_without_what_it_needs_a_stage_is_left_out_with_the_reason(kitchen):
