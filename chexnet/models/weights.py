@@ -75,9 +75,12 @@ def read_checkpoint(path: str | PathLike[str]) -> Checkpoint:
         OSError: the file is missing or may not be read.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        # Opened here, as of a path that leads to half a file torch says "invalid argument" and no more.
+        with Path(path).open("rb") as file:
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except _UNREADABLE as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        # What torch goes on to say is how to load it all the same, with any code that is in it.
+        reason = re.split(r"[.\n]\s", f"{str(error) or type(error).__name__}\n ")[0]
         raise ValueError(
             f"{path}: not a readable checkpoint of plain tensors ({reason}); "
             "save its state_dict with torch.save and pass that file"

@@ -1,5 +1,6 @@
 """The images of a run, read and divided by patient."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,13 @@ class TrainingData:
     Attributes:
         manifest: all images, with the label columns of the task.
         split: rows for training, validation and test.
+        owners: the patient of each image of the table, whether this run uses it or not.
         lists: the file of the split, where one was given.
     """
 
     manifest: Manifest
     split: Split
+    owners: Mapping[str, str]
     lists: SplitLists | None = None
 
     def provenance(self) -> dict[str, Any]:
@@ -89,6 +92,7 @@ def read_training_data(
         if data.is_dir()
         else read_manifest(data)
     )
+    owners = _owners(data, manifest)
     if lists is not None:
         manifest = apply_split(manifest, lists, only_present=only_present)
     if pack is not None:
@@ -99,8 +103,18 @@ def read_training_data(
             f"{data}: {len(missing):,} of {len(manifest):,} images are missing, the first {missing[0]}"
         )
     manifest = manifest.with_findings(config.findings)
-    training_data = TrainingData(manifest, split_of(manifest, seed=config.seed), lists)
+    training_data = TrainingData(manifest, split_of(manifest, seed=config.seed), owners, lists)
     for name in ("train", "validation"):
         if np.isnan(training_data.part(name).labels).all():
             raise ValueError(f"{data}: no image of {name} has a known label of {', '.join(config.findings)}")
     return training_data
+
+
+def _owners(data: Path, manifest: Manifest) -> dict[str, str]:
+    images, patients = manifest.image_ids, manifest.patients
+    if data.is_dir():
+        # The manifest holds only the images that are there.
+        labels = ChestXray14(data).labels()
+        assert labels.patients is not None
+        images, patients = tuple(labels.images), tuple(labels.patients)
+    return dict(zip(images, patients, strict=True))

@@ -4,6 +4,7 @@ A network that has seen the films that this run is tested by would flatter every
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ def initial_weights(weights: str, network: str = "densenet121") -> InitialWeight
             f"weights are {weights!r}; expected imagenet, none, or a checkpoint file that exists"
         )
     checkpoint = read_checkpoint(path)
+    _refuse_no_numbers(path, checkpoint.state)
     description: dict[str, Any] = {"source": path.name, "sha256": checkpoint.sha256}
     if PROVENANCE in checkpoint.content:
         description["trained_on"] = _provenance(path, checkpoint)
@@ -78,8 +80,7 @@ def refuse_known_images(path: Path, role: str, trained_on: dict[str, Any], data:
     if listed.sha256 != trained_on.get("train_ids_sha256"):
         raise ValueError(f"{beside} is not the list of the images that {path} was trained on")
     assert listed.images is not None
-    owners = dict(zip(data.manifest.image_ids, data.manifest.patients, strict=True))
-    patients = {owners[image] for image in listed.images if image in owners}
+    patients = {data.owners[image] for image in listed.images if image in data.owners}
     for name in ("validation", "test"):
         part = data.part(name)
         known = sum(
@@ -106,12 +107,10 @@ def _provenance(path: Path, checkpoint: Checkpoint) -> dict[str, Any]:
     return found
 
 
-def refuse_no_numbers(path: Path, network: Network) -> None:
-    """Raise ValueError at a network whose weights are not all finite."""
+def _refuse_no_numbers(path: Path, state: Mapping[str, torch.Tensor]) -> None:
+    """Raise ValueError at weights that are not all finite."""
     damaged = [
-        name
-        for name, value in network.state_dict().items()
-        if value.is_floating_point() and not value.isfinite().all()
+        name for name, value in state.items() if value.is_floating_point() and not value.isfinite().all()
     ]
     if damaged:
         raise ValueError(f"{path}: weights that are no finite numbers, such as {damaged[0]}")
@@ -154,6 +153,12 @@ def read_run(path: Path, role: str, config: TrainConfig, data: TrainingData) -> 
     recipe = provenance["recipe"]
     if recipe["task"] != config.task:
         raise ValueError(f"{path}: a run of the task {recipe['task']} as {role}; expected {config.task}")
+    if recipe["network"] not in NETWORKS:
+        raise ValueError(
+            f"{path}: a run of the network {recipe['network']!r}, which this version does not know; it knows "
+            f"{', '.join(NETWORKS)}"
+        )
+    _refuse_no_numbers(path, checkpoint.state)
     refuse_known_images(path, role, provenance, data)
     description = {"source": path.name, "sha256": checkpoint.sha256, "trained_on": provenance}
     return FinishedRun(recipe["network"], checkpoint.state, description)

@@ -25,7 +25,6 @@ from chexnet.training.earlier_runs import (
     initial_weights,
     read_run,
     refuse_known_images,
-    refuse_no_numbers,
 )
 from chexnet.training.images import Batches, loader
 from chexnet.training.losses import pneumonia_weights
@@ -90,8 +89,8 @@ def train(
         other = read_run(Path(config.average), "average", config, training_data)
         if other.name != config.network:
             raise ValueError(f"{config.average}: a {other.name}; expected a {config.network} to average with")
-        # Found out before hours of training are spent.
-        refuse_no_numbers(Path(config.average), other.network(config))
+        # Found out before hours of training are spent: whether its weights fit.
+        other.network(config)
         provenance["recipe"]["average"] = other.description["source"]
         provenance["average"] = other.description
     with _without_chatter():
@@ -210,7 +209,7 @@ def _claim(folder: Path, provenance: dict[str, Any], data: TrainingData, *, writ
     """Take `folder` for this recipe; refuse one that holds another, whose results would be mixed in."""
     path = folder / "recipe.json"
     if path.is_file():
-        different = _differences(json.loads(path.read_text()), provenance)
+        different = _differences(_recorded(path), provenance)
         if different:
             raise ValueError(
                 f"{folder} holds another run: {'; '.join(different)}. Choose another folder, or delete "
@@ -222,6 +221,19 @@ def _claim(folder: Path, provenance: dict[str, Any], data: TrainingData, *, writ
         partial = folder / "recipe.json.partial"
         partial.write_text(json.dumps(provenance, indent=2))
         partial.replace(path)
+
+
+def _recorded(path: Path) -> dict[str, Any]:
+    """The record of a run that is already in the folder."""
+    try:
+        held = json.loads(path.read_text())
+    except ValueError as error:
+        held = error
+    if not isinstance(held, dict):
+        raise ValueError(
+            f"{path}: damaged ({held}); delete the folder, if its run is not wanted, or choose another"
+        )
+    return held
 
 
 def _differences(held: dict[str, Any], wanted: dict[str, Any], prefix: str = "") -> list[str]:
@@ -238,7 +250,9 @@ def _differences(held: dict[str, Any], wanted: dict[str, Any], prefix: str = "")
 
 
 def _losses(checkpoint: Path) -> list[float]:
-    content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    content = read_checkpoint(checkpoint).content
+    if "validation_losses" not in content:
+        raise ValueError(f"{checkpoint}: not the checkpoint of a run of chexnet train")
     return list(content["validation_losses"])
 
 
@@ -256,7 +270,12 @@ def _export(
     workers: int,
 ) -> None:
     network = build_network(config.network, config, None)
-    load_state(network, read_checkpoint(folder / "best.ckpt").state)
+    best = folder / "best.ckpt"
+    if not best.is_file():
+        raise ValueError(
+            f"{best} is no longer there, and the run has ended; delete its folder to train again"
+        )
+    load_state(network, read_checkpoint(best).state)
     if other is not None:
         load_state(network, mean_state(network.state_dict(), other.network(config).state_dict()))
     losses = _losses(folder / "last.ckpt")

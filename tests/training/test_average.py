@@ -3,6 +3,8 @@
 import csv
 import json
 import shutil
+import sys
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -80,8 +82,6 @@ def split_films(tmp_path_factory):
 
 @pytest.mark.parametrize("role", ["average", "teacher", "weights"])
 def test_a_run_that_has_learned_from_the_test_films_is_refused(split_films, tmp_path, role, monkeypatch):
-    import sys
-
     monkeypatch.setattr(sys.modules["chexnet.training.train"], "_export", lambda *_: None)
     one, two = split_films
     before = train(one, tmp_path / "one", recipe(max_epochs=1), HERE)
@@ -97,6 +97,30 @@ def test_a_run_that_has_learned_from_the_test_films_is_refused(split_films, tmp_
     with pytest.raises(ValueError, match=r"no training_ids\.txt beside it"):
         train(two, tmp_path / "two", again, HERE)
     assert not (tmp_path / "two").exists()
+
+
+def test_other_films_of_a_patient_count_even_where_this_run_leaves_them_out(films, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules["chexnet.training.train"], "_export", lambda *_: None)
+    rows = list(csv.DictReader(films.open()))
+    of = {
+        patient: [row["image"] for row in rows if row["patient"] == patient]
+        for patient in (r["patient"] for r in rows)
+    }
+    several = [patient for patient, images in of.items() if len(images) > 1]
+    assert len(several) >= 4
+
+    def split(name, film, parts):
+        path = tmp_path / name
+        lines = [f"{Path(of[p][film]).name},{p},{part}\n" for p, part in zip(several, parts, strict=False)]
+        path.write_text("image,patient,split\n" + "".join(lines))
+        return path
+
+    first = split("first.csv", 0, ["train", "train", "validation", "train"])
+    second = split("second.csv", 1, ["test", "validation", "train", "train"])
+    before = train(films, tmp_path / "one", recipe(max_epochs=1), HERE, split=first)
+    again = recipe(max_epochs=1, weights=str(before.folder / "best.ckpt"))
+    with pytest.raises(ValueError, match="has learned from 1 of the 1 validation films of this run"):
+        train(films, tmp_path / "two", again, HERE, split=second)
 
 
 @pytest.mark.parametrize(
@@ -127,6 +151,48 @@ def test_a_damaged_checkpoint_is_refused_before_anything_is_trained(
     shutil.copy(finished.folder / "training_ids.txt", tmp_path)
     with pytest.raises(ValueError, match=reason):
         train(films, tmp_path / "run", recipe(average=str(tmp_path / "best.ckpt")), HERE)
+    assert not (tmp_path / "run").exists()
+
+
+def cut(path):
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def no_numbers(path):
+    content = torch.load(path, weights_only=True)
+    content["state_dict"]["network.classifier.bias"].fill_(float("nan"))
+    torch.save(content, path)
+
+
+def of_a_later_version(path):
+    content = torch.load(path, weights_only=True)
+    content["chexnet_provenance"] = content["chexnet_provenance"].replace("densenet121", "later")
+    torch.save(content, path)
+
+
+@pytest.mark.parametrize("role", ["average", "teacher", "weights"])
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (cut, r"best.ckpt: not a readable checkpoint of plain tensors \(PytorchStreamReader"),
+        (
+            lambda path: path.write_text("image,patient\n"),
+            r"best.ckpt: not a readable checkpoint of plain tensors \([^.]*\); save",
+        ),
+        (no_numbers, r"weights that are no finite numbers, such as classifier\.bias"),
+        (of_a_later_version, "the network 'later', which this version does not know"),
+    ],
+)
+def test_so_is_one_in_any_role(films, finished, tmp_path, role, damage, reason):
+    if role == "weights" and damage is of_a_later_version:
+        # Weights to start from fit or do not, whatever their network is called.
+        role = "teacher"
+    for name in ("best.ckpt", "training_ids.txt"):
+        shutil.copy(finished.folder / name, tmp_path)
+    damage(tmp_path / "best.ckpt")
+    with pytest.raises(ValueError, match=reason):
+        train(films, tmp_path / "run", recipe(**{role: str(tmp_path / "best.ckpt")}), HERE)
     assert not (tmp_path / "run").exists()
 
 
