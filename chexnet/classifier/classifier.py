@@ -276,6 +276,8 @@ def _evidence(
 
 
 def _read(path: Path) -> bytes:
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise InvalidModel(f"{path}: a device or a pipe; expected a model file")
     try:
         return path.read_bytes()
     except OSError as error:

@@ -116,3 +116,8 @@ class Prediction:
             "model": asdict(self.model),
             "notes": list(self.notes),
         }
+
+
+def encodable(text: str) -> str:
+    """The text, with escapes for those bytes of a file's name that are no UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

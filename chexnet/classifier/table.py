@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from chexnet.classifier.prediction import ModelIdentity, Prediction
+from chexnet.classifier.prediction import ModelIdentity, Prediction, encodable
 
 FORMATS = (".csv", ".json", ".parquet")
 
@@ -40,7 +40,11 @@ class TableWriter:
             _require_pyarrow()
 
     def __enter__(self) -> "TableWriter":
+        if self._path.is_dir():
+            raise ValueError(f"{self._path}: a folder; expected a file to write to")
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        # Whether it can be written to shows now, and not when ten thousand films have been read.
+        self._partial.touch()
         return self
 
     def add(self, prediction: Prediction) -> None:
@@ -55,11 +59,14 @@ class TableWriter:
     ) -> None:
         # What was scored before an interruption is worth having, under a name that says it is not all.
         target = self._path if error is None else self._path.with_name(self._path.name + ".incomplete")
-        partial = self._path.with_name(self._path.name + ".partial")
         {".csv": self._write_csv, ".json": self._write_json, ".parquet": self._write_parquet}[
             self._path.suffix.lower()
-        ](partial)
-        partial.replace(target)
+        ](self._partial)
+        self._partial.replace(target)
+
+    @property
+    def _partial(self) -> Path:
+        return self._path.with_name(self._path.name + ".partial")
 
     def _columns(self) -> list[str]:
         scores = [f"score_{finding}" for finding in self._findings]
@@ -71,7 +78,8 @@ class TableWriter:
 
     def _row(self, prediction: Prediction) -> dict[str, Any]:
         row: dict[str, Any] = dict.fromkeys(self._columns())
-        row |= {"image": prediction.image, "status": prediction.status, "reason": prediction.reason}
+        reason = None if prediction.reason is None else encodable(prediction.reason)
+        row |= {"image": encodable(prediction.image), "status": prediction.status, "reason": reason}
         row |= {finding.finding: finding.probability for finding in prediction.findings}
         row |= {f"score_{finding.finding}": finding.score for finding in prediction.findings}
         for finding in prediction.findings:
@@ -89,7 +97,9 @@ class TableWriter:
             writer.writerows(self._rows)
 
     def _write_json(self, path: Path) -> None:
-        path.write_text(json.dumps(self._rows, indent=1, ensure_ascii=False), encoding="utf-8")
+        # A byte of a name that is no UTF-8 becomes an escape that JSON knows.
+        text = json.dumps(self._rows, indent=1, ensure_ascii=False)
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
     def _write_parquet(self, path: Path) -> None:
         import pyarrow

@@ -17,6 +17,7 @@ from chexnet.classifier import (
     find_inputs,
     run_job,
 )
+from chexnet.classifier.prediction import encodable
 from chexnet.cli.options import build, options_from
 
 NOTHING_DONE, SOME_LEFT_OUT = 1, 2
@@ -103,6 +104,7 @@ class _Screen:
             self._bar.close()
 
     def say(self, text: str, *, err: bool = False) -> None:
+        text = encodable(text)
         if self._bar is None:
             click.echo(text, err=err)
         else:

@@ -172,7 +172,8 @@ def audit_splits(
     """
     known = _Known(labels)
     parts = {(split.name, part): names for split in splits for part, names in split.images.items()}
-    owners = known.owners | {image: owner for split in splits for image, owner in split.patients.items()}
+    # What the table says of a patient counts, whatever a split was once drawn by.
+    owners = {image: owner for split in splits for image, owner in split.patients.items()} | known.owners
     profiles = {key: _part(key, names, known, owners) for key, names in parts.items()}
     members = {profiles[key].name: frozenset(names) for key, names in parts.items()}
     pairs = [

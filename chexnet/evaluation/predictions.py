@@ -17,8 +17,10 @@ from chexnet.datasets.tables import (
     refuse_repeated_images,
     same_finding,
 )
+from chexnet.paper import PATHOLOGIES
 
 _SCORED = ("ok", "")
+_PATHOLOGIES = {same_finding(pathology) for pathology in PATHOLOGIES}
 
 
 @dataclass(frozen=True)
@@ -81,14 +83,20 @@ def prediction_columns(table: Table, names: ColumnNames) -> dict[str, str]:
     """The columns of a table of predictions that hold numbers: finding to column.
 
     Raises:
-        BadTable: there is none, or none with the prefix.
+        BadTable: there is none, or none with the prefix, or one of a pathology that holds something else.
     """
     scored = _scored(table)
-    numeric = {
-        finding: column
-        for finding, column in finding_columns(table, names, besides=("status", "reason")).items()
-        if any(_is_number(cell) for cell, good in zip(table.columns[column], scored, strict=True) if good)
-    }
+    numeric = {}
+    for finding, column in finding_columns(table, names, besides=("status", "reason")).items():
+        cells = [cell for cell, good in zip(table.columns[column], scored, strict=True) if good]
+        if any(_is_number(cell) for cell in cells):
+            numeric[finding] = column
+        elif same_finding(finding) in _PATHOLOGIES and (wrong := next(filter(str.strip, cells), None)):
+            # Left out, it would be missed by nobody, and a mean would be of fewer findings.
+            raise BadTable(
+                f"{table.path}: column {column!r}: expected probabilities, got {wrong!r}; write numbers in "
+                "[0, 1] with a point"
+            )
     if names.prefix and not any(column.startswith(names.prefix) for column in numeric.values()):
         raise BadTable(f"{table.path}: no column of numbers begins with the prefix {names.prefix!r}")
     if not any(scored):

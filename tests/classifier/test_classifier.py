@@ -244,6 +244,13 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
             chexnet.load(path)
 
 
+def test_a_device_and_a_pipe_are_refused_without_being_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.onnx")
+    for path in (Path("/dev/zero"), tmp_path / "pipe.onnx"):
+        with pytest.raises(InvalidModel, match="a device or a pipe; expected a model file"):
+            chexnet.load(path)
+
+
 @pytest.mark.parametrize("tenth", range(1, 10))
 def test_a_truncated_model_is_refused(tmp_path: Path, tenth: int) -> None:
     content = DEFAULT_MODEL.read_bytes()

@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -140,6 +141,43 @@ def test_a_finding_without_a_folder_for_its_map_is_told_of(chexnet_cli, example_
     result = chexnet_cli("predict", example_film, "--finding", "Mass")
     assert result.status == 0
     assert "without --heatmaps none is drawn" in result.err
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet"])
+def test_a_name_that_is_no_utf_8_costs_no_result(
+    chexnet_cli, example_film: Path, tmp_path: Path, suffix: str
+) -> None:
+    if suffix == ".parquet":
+        pytest.importorskip("pyarrow")
+    films = tmp_path / "films"
+    films.mkdir()
+    for name in (b"a.png", b"b\xff.png"):
+        shutil.copy(example_film, films / os.fsdecode(name))
+    table = tmp_path / f"scores{suffix}"
+    result = chexnet_cli("predict", films, "--output", table)
+    assert result.status == 0
+    if suffix == ".parquet":
+        import pyarrow.parquet
+
+        images = pyarrow.parquet.read_table(table)["image"].to_pylist()
+    elif suffix == ".json":
+        images = [
+            row["image"].encode("utf-8", "backslashreplace").decode() for row in json.loads(table.read_text())
+        ]
+    else:
+        images = [row["image"] for row in csv.DictReader(table.open())]
+    assert [image.rpartition("/")[2] for image in images] == ["a.png", r"b\udcff.png"]
+
+
+def test_a_table_that_cannot_be_written_is_told_of_before_any_film_is_read(
+    chexnet_cli, example_film: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    for place in ("/proc/scores.csv", tmp_path / "folder.csv"):
+        result = chexnet_cli("predict", example_film, "--output", place)
+        assert result.status == 1
+        assert str(place) in result.err
+        assert not result.out
 
 
 def test_output_has_one_row_an_image_and_counts_what_failed(

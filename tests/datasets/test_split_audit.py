@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -33,6 +35,14 @@ def test_a_split_by_patient_has_no_leak_and_one_image_in_the_wrong_part_is_one(i
     rows["train"].append(moved)
     (leak,) = audit_splits(labels, [lists("split", **rows)]).leaks
     assert (leak.first, leak.second) == ("split: train", "split: test")
+    assert (leak.patients, leak.images) == (1, 0)
+
+
+def test_a_leak_by_the_patients_of_the_table_is_one_whatever_the_split_says():
+    split = lists("split", train=[0, 1], test=[2, 3])
+    split = replace(split, patients={f"{row:03}.png": f"own {row}" for row in range(4)})
+    assert audit_splits(table("abcd"), [split]).leaks == ()
+    (leak,) = audit_splits(table("abad"), [split]).leaks
     assert (leak.patients, leak.images) == (1, 0)
 
 

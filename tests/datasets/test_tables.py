@@ -77,6 +77,8 @@ def test_a_prefix_selects_the_columns_and_names_are_mapped(tmp_path):
         ([["image", "Mass", "Mass"], ["a", "0.1", "0.2"]], "column 'Mass' is there twice"),
         ([["picture", "Mass"], ["a", "0.1"]], "name it with --image-column"),
         ([["image", "note"], ["a", "fine"]], "no column holds probabilities"),
+        ([["image", "Mass", "Edema"], ["a", "0.1", "0,41"]], "column 'Edema': expected prob.*got '0,41'"),
+        ([["image", "Mass", "pleural thickening"], ["a", "0.1", "n/a"]], "'pleural thickening': .*'n/a'"),
         ([["image", "status", "Mass"], ["a", "error", ""]], "no image was scored"),
         ([["image", "Mass"]], "the table has no rows"),
     ],

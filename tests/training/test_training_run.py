@@ -160,6 +160,25 @@ def test_a_run_says_nothing_but_its_progress(interrupted):
     assert all("step/s" in line or "s/step" in line or "?step" in line for line in lines), lines
 
 
+def test_a_run_whose_record_or_best_epoch_is_lost_is_told_of(films, finished, tmp_path, no_export):
+    folder = Path(shutil.copytree(finished.folder, tmp_path / "run"))
+    (folder / "recipe.json").write_text("{")
+    with pytest.raises(ValueError, match=r"recipe\.json: damaged"):
+        train(films, folder, recipe(), HERE)
+    shutil.copy(finished.folder / "recipe.json", folder)
+    last = folder / "last.ckpt"
+    last.write_bytes(last.read_bytes()[:50_000])
+    with pytest.raises(ValueError, match=r"last\.ckpt: not a readable checkpoint"):
+        train(films, folder, recipe(), HERE)
+
+
+def test_a_finished_run_without_its_best_epoch_is_told_of(films, finished, tmp_path):
+    folder = Path(shutil.copytree(finished.folder, tmp_path / "run"))
+    (folder / "best.ckpt").unlink()
+    with pytest.raises(ValueError, match=r"best\.ckpt is no longer there, and the run has ended"):
+        train(films, folder, recipe(), HERE)
+
+
 def test_a_folder_of_another_recipe_is_refused_with_the_difference(films, finished):
     before = {file: file.stat().st_mtime_ns for file in finished.folder.iterdir()}
     with pytest.raises(ValueError) as error:
