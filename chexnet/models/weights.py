@@ -75,9 +75,13 @@ def read_checkpoint(path: str | PathLike[str]) -> Checkpoint:
         OSError: the file is missing or may not be read.
     """
     try:
-        # Opened here, as of a path that leads to half a file torch says "invalid argument" and no more.
         with Path(path).open("rb") as file:
             content = torch.load(file, map_location="cpu", weights_only=True)
+    except OSError as error:
+        # Of a file that was cut short torch may say "invalid argument" and no more; opening names the file.
+        if error.filename is not None:
+            raise
+        raise ValueError(f"{path}: not a readable checkpoint; the file is cut short or damaged") from error
     except _UNREADABLE as error:
         # What torch goes on to say is how to load it all the same, with any code that is in it.
         reason = re.split(r"[.\n]\s", f"{str(error) or type(error).__name__}\n ")[0]

@@ -550,6 +550,8 @@ def test_a_prior_stands_beside_the_film_and_moves_with_it(
     page = opening()
     page.choose(example_film, example_dicom)
     page.films("ok", 2)
+    # Whichever was read first is shown.
+    page.page.locator(".film-button", has_text=example_film.name).click()
     page.page.locator("#prior").select_option(label=example_dicom.name)
     expect(page.page.locator(".pane")).to_have_count(2)
     expect(page.page.locator(f"[data-finding={PRESENT}]")).to_contain_text("prior")

@@ -159,6 +159,10 @@ def cut(path):
     path.write_bytes(content[: len(content) // 2])
 
 
+def cut_early(path):
+    path.write_bytes(path.read_bytes()[:50_000])
+
+
 def no_numbers(path):
     content = torch.load(path, weights_only=True)
     content["state_dict"]["network.classifier.bias"].fill_(float("nan"))
@@ -176,6 +180,7 @@ def of_a_later_version(path):
     ("damage", "reason"),
     [
         (cut, r"best.ckpt: not a readable checkpoint of plain tensors \(PytorchStreamReader"),
+        (cut_early, "best.ckpt: not a readable checkpoint; the file is cut short or damaged$"),
         (
             lambda path: path.write_text("image,patient\n"),
             r"best.ckpt: not a readable checkpoint of plain tensors \([^.]*\); save",

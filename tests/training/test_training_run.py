@@ -1,6 +1,7 @@
 """Whole runs on synthetic films: they learn, they survive a kill, they refuse what cannot be meant."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
