@@ -18,6 +18,7 @@ from chexnet.reproduction.run import Outcome, Steps, Watcher, out_of_date, run_s
 from chexnet.reproduction.stage import Stage, read_record, write_whole
 from chexnet.statistics.bootstrap import Progress
 from chexnet.training import Hardware
+from chexnet.training.earlier_runs import weights_file
 from chexnet.training.record import read_metrics
 
 REPORT = "report.html"
@@ -73,9 +74,8 @@ class _Plan:
         self.root, self.output, self.config, self.hardware = root, output, config, hardware
         self.data = Data(root, config.boxes or root / BOXES, config.boxes_finding, config.readings)
         self.films = {"there": self.data.listing()}
-        for weights in {config.recipe(network).weights for network in config.networks} - {"imagenet", "none"}:
-            if not Path(weights).is_file():
-                raise ValueError(f"weights are {weights}; expected imagenet, none, or a file that exists")
+        # Now, and not after hours of packing.
+        self.weights = {network: weights_file(config.recipe(network).weights) for network in config.networks}
         self.built: dict[str, Stage] = {}
         self.resampling = Resampling(samples=config.evaluation("").samples, seed=config.seed)
 
@@ -170,7 +170,7 @@ class _Plan:
             f"train {TITLES[network]}",
             lambda folder, _: train(training, folder, self.output / f"train-{network}"),
             settings={"recipe": recipe.to_dict(), "films": self.films},
-            sources=self.data.table() | self._optional(weights=Path(recipe.weights)),
+            sources=self.data.table() | self._optional(weights=self.weights[network]),
             needs=(f"split-{recipe.task}", *([PACK] if self.config.packed else [])),
             resumes=True,
         )

@@ -28,6 +28,22 @@ class InitialWeights:
     description: dict[str, Any]
 
 
+def weights_file(weights: str) -> Path | None:
+    """The checkpoint that is meant by the recipe's weights; None for "imagenet" and "none".
+
+    Raises:
+        ValueError: it is not there.
+    """
+    if weights in ("imagenet", "none"):
+        return None
+    path = Path(weights)
+    if not path.is_file():
+        raise ValueError(
+            f"weights are {weights!r}; expected imagenet, none, or a checkpoint file that exists"
+        )
+    return path
+
+
 def initial_weights(weights: str, network: str = "densenet121") -> InitialWeights:
     """ImageNet's, none, or those of a checkpoint, whose own provenance is handed down.
 
@@ -35,9 +51,10 @@ def initial_weights(weights: str, network: str = "densenet121") -> InitialWeight
         ValueError: no such file, or no weights in it.
         ConnectionError: ImageNet's cannot be had.
     """
+    path = weights_file(weights)
     if weights == "none":
         return InitialWeights(None, {"source": "none"})
-    if weights == "imagenet":
+    if path is None:
         url = NETWORKS[network].imagenet_url
         if url is None:
             raise ValueError(
@@ -45,11 +62,6 @@ def initial_weights(weights: str, network: str = "densenet121") -> InitialWeight
                 "file of weights"
             )
         return InitialWeights(imagenet_state(url), {"source": "imagenet"})
-    path = Path(weights)
-    if not path.is_file():
-        raise ValueError(
-            f"weights are {weights!r}; expected imagenet, none, or a checkpoint file that exists"
-        )
     checkpoint = read_checkpoint(path)
     _refuse_no_numbers(path, checkpoint.state)
     description: dict[str, Any] = {"source": path.name, "sha256": checkpoint.sha256}

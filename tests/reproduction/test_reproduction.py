@@ -221,7 +221,7 @@ def test_what_no_training_reads_leaves_trainings_alone(root, tmp_path):
 
 
 def test_weights_that_are_not_there_are_refused_before_anything_is_begun(root, tmp_path):
-    with pytest.raises(ValueError, match=r"weights are .*typo.ckpt; expected imagenet, none, or a file"):
+    with pytest.raises(ValueError, match=r"weights are .*typo.ckpt'; expected imagenet, none, or a check"):
         reproduce(root, tmp_path / "out", replace(TINY, weights=str(tmp_path / "typo.ckpt")), HERE)
     assert not (tmp_path / "out").exists()
 
