@@ -97,9 +97,7 @@ class TableWriter:
             writer.writerows(self._rows)
 
     def _write_json(self, path: Path) -> None:
-        # A byte of a name that is no UTF-8 becomes an escape that JSON knows.
-        text = json.dumps(self._rows, indent=1, ensure_ascii=False)
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+        path.write_text(encodable(json.dumps(self._rows, indent=1, ensure_ascii=False)), encoding="utf-8")
 
     def _write_parquet(self, path: Path) -> None:
         import pyarrow

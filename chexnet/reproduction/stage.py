@@ -79,18 +79,15 @@ def read_record(folder: Path) -> dict[str, Any] | None:
         return None
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        whole = _are(dict, content["inputs"], *content["attempts"])
+        whole = [_are(dict, content["inputs"], *content["attempts"])]
         if "outputs" in content:
-            whole = whole and _are(dict, content["details"], *content["outputs"].values())
-            whole = whole and _are(str, *content["software"].values())
-            for entry in content["outputs"].values():
-                whole = (
-                    whole and _are(str, entry["sha256"]) and _are(int, entry["bytes"], entry["changed_ns"])
-                )
+            left = content["outputs"].values()
+            whole += [_are(dict, content["details"], *left), _are(str, *content["software"].values())]
+            whole += [_are(str, one["sha256"]) and _are(int, one["bytes"], one["changed_ns"]) for one in left]
     except (ValueError, KeyError, TypeError, AttributeError):
         # As after a loss of power: the stage is then done again.
         return None
-    return content if whole else None
+    return content if all(whole) else None
 
 
 def _are(kind: type, *values: Any) -> bool:

@@ -163,6 +163,10 @@ def cut_early(path):
     path.write_bytes(path.read_bytes()[:50_000])
 
 
+def no_checkpoint(path):
+    path.write_text("image,patient\n")
+
+
 def no_numbers(path):
     content = torch.load(path, weights_only=True)
     content["state_dict"]["network.classifier.bias"].fill_(float("nan"))
@@ -175,24 +179,22 @@ def of_a_later_version(path):
     torch.save(content, path)
 
 
-@pytest.mark.parametrize("role", ["average", "teacher", "weights"])
+DAMAGES = [
+    (cut, r"best.ckpt: not a readable checkpoint of plain tensors \(PytorchStreamReader"),
+    (cut_early, "best.ckpt: not a readable checkpoint; the file is cut short or damaged$"),
+    (no_checkpoint, r"best.ckpt: not a readable checkpoint of plain tensors \([^.]*\); save"),
+    (no_numbers, r"weights that are no finite numbers, such as classifier\.bias"),
+]
+# Weights to start from fit or do not, whatever their network is called.
+LATER = (of_a_later_version, "the network 'later', which this version does not know")
+
+
 @pytest.mark.parametrize(
-    ("damage", "reason"),
-    [
-        (cut, r"best.ckpt: not a readable checkpoint of plain tensors \(PytorchStreamReader"),
-        (cut_early, "best.ckpt: not a readable checkpoint; the file is cut short or damaged$"),
-        (
-            lambda path: path.write_text("image,patient\n"),
-            r"best.ckpt: not a readable checkpoint of plain tensors \([^.]*\); save",
-        ),
-        (no_numbers, r"weights that are no finite numbers, such as classifier\.bias"),
-        (of_a_later_version, "the network 'later', which this version does not know"),
-    ],
+    ("role", "damage", "reason"),
+    [(role, *damage) for role in ("average", "teacher", "weights") for damage in DAMAGES]
+    + [("average", *LATER), ("teacher", *LATER)],
 )
 def test_so_is_one_in_any_role(films, finished, tmp_path, role, damage, reason):
-    if role == "weights" and damage is of_a_later_version:
-        # Weights to start from fit or do not, whatever their network is called.
-        role = "teacher"
     for name in ("best.ckpt", "training_ids.txt"):
         shutil.copy(finished.folder / name, tmp_path)
     damage(tmp_path / "best.ckpt")
