@@ -21,7 +21,8 @@ from training_step import BATCH, ours, quietly
 
 from chexnet.datasets import PackConfig, pack_films
 from chexnet.paper import IMAGE_SIZE, PNEUMONIA_SPLIT
-from chexnet.reproduction.config import RECIPES, TITLES
+from chexnet.report.reproduction import TITLES
+from chexnet.reproduction.config import RECIPES
 
 FILMS = 112_120
 SHARES = (0.7, 0.1, 0.2)

@@ -16,9 +16,9 @@ from timing import interleaved, report
 import chexnet
 from chexnet.classifier.classifier import DEFAULT_MODEL
 from chexnet.classifier.metadata import KEY, ModelMetadata
-from chexnet.models.gate import gate_input, remove_gate_graph, shipped_gate
+from chexnet.models.gate_network import gate_input, remove_gate_graph, shipped_gate
 from chexnet.radiograph import read_radiograph
-from chexnet.training.gate import add_gate
+from chexnet.training.attach_gate import add_gate
 
 FILM = Path(chexnet.__file__).parent / "examples" / "synthetic_thorax.png"
 

@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from chexnet.datasets import Manifest, PackConfig, pack_films
 from chexnet.training import TrainConfig
-from chexnet.training.images import loader
+from chexnet.training.dataset import loader
 
 CONFIG = TrainConfig(eight_bit=True)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import chexnet
-from chexnet.evaluation.card_tables import comparison_lines, confounds, mean_line, performance_table
-from chexnet.evaluation.model_card import draw_reliability, model_card, read_evaluation
+from chexnet.report.model_card.card import draw_reliability, model_card, read_evaluation
+from chexnet.report.model_card.card_tables import comparison_lines, confounds, mean_line, performance_table
 
 DOCS = Path(__file__).resolve().parent
 EVALUATION = DOCS / "model-card.json"

@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from chexnet.classifier.gate import GATE_CLASSES, GateMeasure
-from chexnet.models.gate import GATE_SIZE, GateNetwork, gate_graph, shrinking, write_gate
+from chexnet.models.gate_network import GATE_SIZE, GateNetwork, gate_graph, shrinking, write_gate
 from chexnet.statistics import wilson_interval
 
 FILE = ROOT / "chexnet" / "models" / "gate.onnx"

@@ -28,14 +28,14 @@ from PIL import Image
 from scipy import ndimage
 from scipy.special import expit
 
+from chexnet.examples.phantom import Anatomy, thorax_phantom
+from chexnet.examples.phantom.anatomy import LEFT, LUNG_PER_MM, RIGHT, SOFT_PER_MM
+from chexnet.examples.phantom.lungs import hilum, vessels
+from chexnet.examples.phantom.organs import body, lung
+from chexnet.examples.phantom.rays import FIELD_MM, Grid, pixel_centres_mm
+from chexnet.examples.phantom.rods import Rods, ray_sum_of_rods
+from chexnet.examples.phantom.skeleton import rib, spine
 from chexnet.radiograph import Preprocessing, Radiograph, network_input, read_radiograph
-from chexnet.radiograph.phantom import Anatomy, thorax_phantom
-from chexnet.radiograph.phantom.anatomy import LEFT, LUNG_PER_MM, RIGHT, SOFT_PER_MM
-from chexnet.radiograph.phantom.lungs import hilum, vessels
-from chexnet.radiograph.phantom.organs import body, lung
-from chexnet.radiograph.phantom.rays import FIELD_MM, Grid, pixel_centres_mm
-from chexnet.radiograph.phantom.rods import Rods, ray_sum_of_rods
-from chexnet.radiograph.phantom.skeleton import rib, spine
 
 GATE = ROOT / "runs" / "gate"
 SIZE = 224

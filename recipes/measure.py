@@ -36,13 +36,15 @@ from films import main as write_tables
 
 import chexnet
 from chexnet import examples
-from chexnet.datasets.image_lists import hash_image_ids
-from chexnet.datasets.labels import Labels
-from chexnet.evaluation import EvaluateOptions, Predictions, Thresholds, evaluate, write_json
+from chexnet.evaluation import EvaluateOptions, Thresholds, evaluate
 from chexnet.evaluation.evaluate import DECISIONS, Evaluation
 from chexnet.paper import PATHOLOGIES
 from chexnet.radiograph import network_input, read_radiograph
+from chexnet.report import write_json
 from chexnet.statistics import auroc, measure_reliability, sigmoid
+from chexnet.tables import Predictions
+from chexnet.tables.image_lists import hash_image_ids
+from chexnet.tables.labels import Labels
 
 EVALUATION = ROOT / "docs" / "model-card.json"
 OPTIONS = EvaluateOptions(samples=2_000, split="test patients of recipes/films.py")

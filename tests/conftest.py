@@ -37,7 +37,7 @@ def gated_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The embedded model with this version's gate."""
     # Imported where needed: most tests need no training framework.
     from chexnet.classifier.classifier import DEFAULT_MODEL
-    from chexnet.training.gate import add_gate
+    from chexnet.training.attach_gate import add_gate
 
     return add_gate(DEFAULT_MODEL, tmp_path_factory.mktemp("model") / "gated.onnx")
 

@@ -1,11 +1,11 @@
 """The one-file model: load, run, calibrate into a Prediction with maps."""
 
+from chexnet.classifier.batch import Outcome, PredictionJob, run_job
 from chexnet.classifier.classifier import Check, Classifier, load, verify
 from chexnet.classifier.gate import GateMetadata
-from chexnet.classifier.job import Outcome, PredictionJob, run_job
+from chexnet.classifier.inputs import InputFile, Inputs, Scored, find_inputs, score_files
 from chexnet.classifier.metadata import InvalidModel, ModelMetadata
 from chexnet.classifier.prediction import FindingPrediction, ModelIdentity, Prediction
-from chexnet.classifier.scoring import InputFile, Inputs, Scored, find_inputs, score_files
 
 __all__ = [
     "Check",

@@ -9,8 +9,9 @@ import click
 from tqdm import tqdm
 
 from chexnet.cli.evaluate import advance
-from chexnet.datasets.fingerprints import NEAR
-from chexnet.evaluation.auditing import audit_files, audit_json, show_audit
+from chexnet.evaluation.audit import audit_files
+from chexnet.leakage.duplicates import NEAR
+from chexnet.report.audit_report import audit_json, show_audit
 
 _EXISTING = click.Path(exists=True, path_type=Path)
 

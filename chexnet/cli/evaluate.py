@@ -9,18 +9,12 @@ import click
 from tqdm import tqdm
 
 from chexnet.cli.options import build, options_from
-from chexnet.datasets.tables import refuse_names_of_no_column
-from chexnet.evaluation import (
-    ColumnNames,
-    EvaluateOptions,
-    Evaluation,
-    evaluate,
-    evaluation_json,
-    show_evaluation,
-    write_json,
-)
+from chexnet.evaluation import EvaluateOptions, Evaluation, evaluate
 from chexnet.evaluation.sources import find_subject, find_thresholds, find_training_images
+from chexnet.report import evaluation_json, show_evaluation, write_json
 from chexnet.statistics import POLICIES
+from chexnet.tables import ColumnNames
+from chexnet.tables.table import refuse_names_of_no_column
 
 _FILE = click.Path(path_type=Path)
 _OTHER_TABLES = ("against", "validation", "validation_labels", "readings")

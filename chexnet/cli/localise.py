@@ -4,10 +4,11 @@ from pathlib import Path
 
 import click
 
-from chexnet.datasets.boxes import FILM_SIDE
-from chexnet.evaluation import write_json
-from chexnet.evaluation.localisation import localisation_json, localise_films, show_localisation
+from chexnet.evaluation.map_localisation import localise_films
 from chexnet.evaluation.measures import Resampling
+from chexnet.report import write_json
+from chexnet.report.localisation import localisation_json, show_localisation
+from chexnet.tables.boxes import FILM_SIDE
 
 _FILE = click.Path(path_type=Path)
 

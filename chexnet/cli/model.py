@@ -55,7 +55,7 @@ def card(file: Path | None, evaluation: Path | None, reliability: Path | None) -
       chexnet model card model.onnx --evaluation model-card.json > model-card.md
     """
     # Imported here: info and verify need no table.
-    from chexnet.evaluation.model_card import draw_reliability, model_card, read_evaluation
+    from chexnet.report.model_card.card import draw_reliability, model_card, read_evaluation
 
     try:
         classifier = load(file)
@@ -92,7 +92,7 @@ def add_gate_(file: Path, output: Path | None) -> None:
     Its logits and maps stay what they are. Training ends with the same step. Needs chexnet[train].
     """
     try:
-        from chexnet.training.gate import add_gate
+        from chexnet.training.attach_gate import add_gate
 
         load(file)  # whatever is wrong with the file is told as always
         click.echo(f"wrote {add_gate(file, output)}")

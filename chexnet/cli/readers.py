@@ -8,18 +8,11 @@ import click
 
 from chexnet.cli.evaluate import column_names
 from chexnet.cli.options import build, options_from
-from chexnet.evaluation import (
-    ColumnNames,
-    ReaderComparison,
-    ReadersOptions,
-    compare_readers,
-    read_study,
-    readers_content,
-    show_readers,
-    write_json,
-)
+from chexnet.evaluation import ReaderComparison, ReadersOptions, compare_readers, read_study
 from chexnet.evaluation.sources import find_reader_thresholds
+from chexnet.report import readers_content, show_readers, write_json
 from chexnet.statistics import POLICIES
+from chexnet.tables import ColumnNames
 
 _FILE = click.Path(path_type=Path)
 

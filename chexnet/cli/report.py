@@ -12,8 +12,8 @@ from tqdm import tqdm
 from chexnet.cli.evaluate import advance, column_names, evaluation_options, run_evaluation
 from chexnet.cli.readers import run_readers
 from chexnet.evaluation import ReadersOptions
-from chexnet.evaluation.report import write_report
 from chexnet.evaluation.sources import draw_films, find_localisation
+from chexnet.report.page import write_report
 
 _FILE = click.Path(path_type=Path)
 

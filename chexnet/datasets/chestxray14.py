@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from chexnet.datasets.boxes import Boxes, read_boxes
-from chexnet.datasets.image_lists import read_image_list
-from chexnet.datasets.labels import FINDING_LABELS, Labels, labels_of
 from chexnet.datasets.manifest import Manifest
 from chexnet.datasets.selection import EVERY_IMAGE, Selection
-from chexnet.datasets.tables import BadTable, ColumnNames, read_table
 from chexnet.paper import PATHOLOGIES
+from chexnet.tables.boxes import Boxes, read_boxes
+from chexnet.tables.image_lists import read_image_list
+from chexnet.tables.labels import FINDING_LABELS, Labels, labels_of
+from chexnet.tables.table import BadTable, ColumnNames, read_table
 
 TABLES = ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv")
 BOXES = "BBox_List_2017.csv"

@@ -27,7 +27,7 @@ from urllib.request import Request, urlopen
 from tqdm import tqdm
 
 from chexnet.datasets.chestxray14 import BOXES, OFFICIAL_LISTS, TABLES, ChestXray14, Inventory
-from chexnet.datasets.tables import BadTable
+from chexnet.tables.table import BadTable
 
 PAGE = "https://nihcc.app.box.com/v/ChestXray-NIHCC"
 """Where a person finds everything, the tables included."""

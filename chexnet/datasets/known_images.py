@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from chexnet.datasets.chestxray14 import ChestXray14
-from chexnet.datasets.labels import FINDING_LABELS, Labels, labels_of, with_demography
 from chexnet.datasets.manifest import read_manifest
-from chexnet.datasets.tables import BadTable, ColumnNames, read_table
 from chexnet.paper import PATHOLOGIES
+from chexnet.tables.labels import FINDING_LABELS, Labels, labels_of, with_demography
+from chexnet.tables.table import BadTable, ColumnNames, read_table
 
 
 def read_known_images(data: str | PathLike[str]) -> Labels:

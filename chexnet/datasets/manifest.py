@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from chexnet.arrays import Bool, Float, Float32, Int
-from chexnet.datasets.packed import Pack
-from chexnet.datasets.tables import PATIENT_COLUMNS, BadTable, Table, read_table
+from chexnet.datasets.pack.reader import Pack
 from chexnet.paper import PATHOLOGIES
+from chexnet.tables.table import PATIENT_COLUMNS, BadTable, Table, read_table
 
 UNKNOWN = float("nan")
 """An unknown label. The loss and every metric leave it out; it is never taken for "absent"."""

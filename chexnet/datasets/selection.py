@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from chexnet.arrays import Bool, Int
-from chexnet.datasets.labels import Labels
+from chexnet.tables.labels import Labels
 
 
 def _option(default: Any, text: str) -> Any:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chexnet.evaluation.cohort import Cohort
 from chexnet.evaluation.measures import Measure, Measurements, Resampling
 from chexnet.statistics import NotEstimable, Ranking, clusters_of, compare_aurocs, holm
 from chexnet.statistics.bootstrap import Progress
+from chexnet.tables.joined import Cohort
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,12 @@ from os import PathLike
 from pathlib import Path
 from typing import Literal
 
-from chexnet.datasets.contamination import Contamination, TrainingImages, find_contamination
-from chexnet.datasets.labels import Labels
-from chexnet.datasets.tables import ColumnNames
-from chexnet.evaluation.cohort import Cohort, join, join_file, read_cohort
 from chexnet.evaluation.comparison import ModelComparison, compare_models
-from chexnet.evaluation.literature import systems_below
 from chexnet.evaluation.measures import Measure, Measurements, Resampling
 from chexnet.evaluation.operating_points import Thresholds
-from chexnet.evaluation.predictions import Predictions
 from chexnet.evaluation.subgroups import Gap, Subgroup, add_subgroups, collect_subgroups
+from chexnet.leakage.training_images import Contamination, TrainingImages, find_contamination
+from chexnet.literature import systems_below
 from chexnet.paper import BOOTSTRAP_SAMPLES, CONFIDENCE
 from chexnet.statistics import (
     Decisions,
@@ -26,6 +22,10 @@ from chexnet.statistics import (
     expected_calibration_error,
 )
 from chexnet.statistics.bootstrap import Progress
+from chexnet.tables.joined import Cohort, join, join_file, read_cohort
+from chexnet.tables.labels import Labels
+from chexnet.tables.predictions import Predictions
+from chexnet.tables.table import ColumnNames
 
 DECISIONS = ("f1", "sensitivity", "specificity", "ppv", "npv")
 
@@ -213,7 +213,7 @@ def _finding(
         decisions={
             name: measurements.measure(f"{name}/{finding}") for name in DECISIONS if threshold is not None
         },
-        above=systems_below(finding, measured),
+        above=systems_below(finding, measured.low),
     )
 
 

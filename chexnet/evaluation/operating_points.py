@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from chexnet.arrays import Bool
-from chexnet.datasets.tables import same_finding
-from chexnet.evaluation.cohort import Cohort
 from chexnet.statistics import POLICIES, NotEstimable, Policy
+from chexnet.tables.joined import Cohort
+from chexnet.tables.table import same_finding
 
 
 @dataclass(frozen=True)

@@ -7,22 +7,22 @@ from pathlib import Path
 import numpy as np
 
 from chexnet.arrays import Bool
-from chexnet.datasets.contamination import TrainingImages, read_training_list
-from chexnet.datasets.labels import label_columns, read_labels
-from chexnet.datasets.tables import ColumnNames, closest, read_table, same_finding
-from chexnet.evaluation.cohort import Cohort, join_file, read_cohort
-from chexnet.evaluation.films import Film
-from chexnet.evaluation.localisation import Localisation, localise_films
+from chexnet.evaluation.map_localisation import Localisation, localise_films
+from chexnet.evaluation.model_run import Film
 from chexnet.evaluation.operating_points import (
     Thresholds,
     choose_thresholds,
     refuse_test_images,
     thresholds_from_json,
 )
-from chexnet.evaluation.predictions import Predictions, prediction_columns
-from chexnet.evaluation.readings import Readings
+from chexnet.leakage.training_images import TrainingImages, read_training_list
 from chexnet.statistics import Policy
 from chexnet.statistics.bootstrap import Progress
+from chexnet.tables.joined import Cohort, join_file, read_cohort
+from chexnet.tables.labels import label_columns, read_labels
+from chexnet.tables.predictions import Predictions, prediction_columns
+from chexnet.tables.readings import Readings
+from chexnet.tables.table import ColumnNames, closest, read_table, same_finding
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def find_subject(path: Path, images: Path | None, progress: Progress | None = No
     if images is None:
         raise ValueError(f"{path} is a model file; name the radiographs to predict with --images")
     # Imported here: a table needs no network runtime.
-    from chexnet.evaluation.model_files import run_model
+    from chexnet.evaluation.model_run import run_model
 
     run = run_model(path, images, progress)
     return Subject(run.predictions, run.thresholds, run.training)
@@ -163,7 +163,7 @@ def draw_films(shown: Sequence[str], model: Path | None) -> list[Film]:
         if not separator:
             raise ValueError(f"--film {text}: expected FILE=FINDING, such as film.png=Pneumonia")
         # Imported here: a report without films needs no network runtime.
-        from chexnet.evaluation.model_files import draw_film
+        from chexnet.evaluation.model_run import draw_film
 
         films.append(draw_film(model, Path(name), finding))
     return films

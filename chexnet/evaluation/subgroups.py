@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from chexnet.arrays import Bool, Float
-from chexnet.evaluation.cohort import Cohort
 from chexnet.evaluation.measures import Measure, Measurements
 from chexnet.statistics import NotEstimable, Ranking
+from chexnet.tables.joined import Cohort
 
 AGE_BANDS = ((0, 18), (18, 40), (40, 60), (60, 80), (80, 121))
 """Years, from the first up to but not including the second."""

@@ -1,6 +1,6 @@
 """Synthetic chest radiographs that come with the package: no patient is behind them, and they say so.
 
-``python -m chexnet.examples`` makes them anew from ``chexnet.radiograph.phantom``.
+``python -m chexnet.examples`` makes them anew from ``chexnet.examples.phantom``.
 """
 
 from pathlib import Path

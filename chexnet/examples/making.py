@@ -13,7 +13,7 @@ from pydicom.uid import UID, DigitalXRayImageStorageForPresentation, ExplicitVRL
 
 from chexnet.arrays import Float32
 from chexnet.examples import NORMAL_PNG, OPACITY_DICOM, OPACITY_PNG
-from chexnet.radiograph.phantom import Opacity, Phantom, thorax_phantom
+from chexnet.examples.phantom import Opacity, Phantom, thorax_phantom
 
 SIZE = 768
 SEED = 7
@@ -42,7 +42,7 @@ def write_png(path: Path, phantom: Phantom) -> None:
     text = PngImagePlugin.PngInfo()
     text.add_text("Title", "Synthetic chest radiograph, frontal (PA)")
     text.add_text("Description", STATEMENT)
-    text.add_text("Source", f"chexnet.radiograph.phantom.thorax_phantom({SIZE}, seed={SEED})")
+    text.add_text("Source", f"chexnet.examples.phantom.thorax_phantom({SIZE}, seed={SEED})")
     Image.fromarray(_grey_levels(phantom.pixels, 255).astype(np.uint8)).save(
         path, pnginfo=text, optimize=True
     )

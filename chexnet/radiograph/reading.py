@@ -50,7 +50,7 @@ def _decoded(data: bytes, name: str, window: int) -> Radiograph:
         raise Unfit(f"{len(data)} bytes; expected at most {MAX_FILE_BYTES}")
     match _file_format(data):
         case "DICOM":
-            from chexnet.radiograph.dicom import read_dicom
+            from chexnet.radiograph.dicom.header import read_dicom
 
             return read_dicom(data, name, window)
         case "PNG":

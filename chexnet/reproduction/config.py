@@ -15,14 +15,6 @@ RECIPES = {
 }
 """One recipe for each network; those of the 14 pathologies learn from the same split (section 5)."""
 
-TITLES = {
-    "chexnet": "CheXNet",
-    "wang2017": "Wang et al. (2017)",
-    "yao2017": "Yao et al. (2017)",
-    "pneumonia": "CheXNet for pneumonia",
-}
-"""What the tables call them; the first three are the columns of Table 2."""
-
 QUICK = {"weights": "none", "image_size": 64, "max_epochs": 1}
 QUICK_FILMS, QUICK_SAMPLES = 240, 200
 """Of `--quick`: the same stages in minutes, with numbers that mean nothing."""

@@ -7,19 +7,18 @@ from typing import Any
 from chexnet.datasets import PackConfig
 from chexnet.datasets.chestxray14 import BOXES
 from chexnet.evaluation.measures import Resampling
-from chexnet.reproduction import data as data_stages
-from chexnet.reproduction import measuring
-from chexnet.reproduction.config import RECIPES, TITLES, Reproduction
-from chexnet.reproduction.data import Data
-from chexnet.reproduction.measuring import Trained
-from chexnet.reproduction.networks import Training, train
-from chexnet.reproduction.page import Results, report_page
-from chexnet.reproduction.run import Outcome, Steps, Watcher, out_of_date, run_stages
+from chexnet.report.reproduction import TITLES, Results, report_page
+from chexnet.reproduction import data_stages, measure_stages
+from chexnet.reproduction.config import RECIPES, Reproduction
+from chexnet.reproduction.data_stages import Data
+from chexnet.reproduction.measure_stages import Trained
 from chexnet.reproduction.stage import Stage, read_record, write_whole
+from chexnet.reproduction.stages import Outcome, Steps, Watcher, out_of_date, run_stages
+from chexnet.reproduction.train_stage import Training, train
 from chexnet.statistics.bootstrap import Progress
 from chexnet.training import Hardware
+from chexnet.training.callbacks import read_metrics
 from chexnet.training.earlier_runs import weights_file
-from chexnet.training.record import read_metrics
 
 REPORT = "report.html"
 PACK = "pack"
@@ -184,7 +183,7 @@ class _Plan:
         def run(folder: Path, progress: Progress) -> None:
             compared = bool(others) and self._is_done(others[0])
             against = self._trained("chexnet") if compared else None
-            measuring.measure(trained, self.data, options, against, folder, progress)
+            measure_stages.measure(trained, self.data, options, against, folder, progress)
 
         return Stage(
             f"evaluate-{network}",
@@ -200,7 +199,9 @@ class _Plan:
         return Stage(
             "table-1",
             "compare with radiologists",
-            lambda folder, _: measuring.compare_with_readers(self._trained("pneumonia"), self.data, folder),
+            lambda folder, _: measure_stages.compare_with_readers(
+                self._trained("pneumonia"), self.data, folder
+            ),
             settings={"samples": self.resampling.samples, "seed": self.resampling.seed, "films": self.films},
             sources=self.data.table() | self._optional(readings=self.data.readings),
             needs=("train-pneumonia",),
@@ -210,7 +211,7 @@ class _Plan:
         return Stage(
             "figure-2",
             "draw activation maps",
-            lambda folder, _: measuring.draw_figure_2(self._trained("chexnet"), self.data, folder),
+            lambda folder, _: measure_stages.draw_figure_2(self._trained("chexnet"), self.data, folder),
             settings={"boxes_finding": self.data.boxes_finding, "films": self.films},
             sources=self.data.table() | self._optional(boxes=self.data.boxes),
             needs=("train-chexnet",),
@@ -220,7 +221,7 @@ class _Plan:
         return Stage(
             f"localise-{network}",
             f"compare the maps of {TITLES[network]} with boxes",
-            lambda folder, _: measuring.localise(self._trained(network), self.data, folder),
+            lambda folder, _: measure_stages.localise(self._trained(network), self.data, folder),
             settings={
                 "samples": self.resampling.samples,
                 "seed": self.resampling.seed,
@@ -280,7 +281,7 @@ class _Plan:
         }
 
     def _json(self, stage: str, file: str) -> Mapping[str, Any]:
-        return measuring.read_json(self.output / stage / file)
+        return measure_stages.read_json(self.output / stage / file)
 
     def _is_done(self, stage: str) -> bool:
         return not out_of_date(self.built[stage], self.built, self.output)

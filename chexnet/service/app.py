@@ -20,10 +20,10 @@ from chexnet.classifier.overlay import NOTICE
 from chexnet.service.config import MEGA, ServiceConfig
 from chexnet.service.metrics import MEDIA_TYPE, Metrics
 from chexnet.service.openapi import PROMETHEUS, SCHEMAS, answers, with_examples
-from chexnet.service.predictions import Predictions, predictions_router
 from chexnet.service.problems import answer_with_problems
-from chexnet.service.reading import FilmReader, warm_up
-from chexnet.service.representation import CardSchema, HealthSchema, card_json
+from chexnet.service.radiograph_reader import FilmReader, warm_up
+from chexnet.service.routes import Predictions, predictions_router
+from chexnet.service.schemas import CardSchema, HealthSchema, card_json
 from chexnet.service.security import Guard, Keys, require_key
 from chexnet.service.store import ResultStore
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from chexnet.service.problems import MEDIA_TYPE
-from chexnet.service.representation import PredictionSchema, PredictionsSchema, ProblemSchema
+from chexnet.service.schemas import PredictionSchema, PredictionsSchema, ProblemSchema
 from chexnet.service.uploads import RAW_TYPES
 
 Answers = dict[int | str, dict[str, Any]]

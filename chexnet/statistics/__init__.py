@@ -25,18 +25,18 @@ from chexnet.statistics.calibration import (
     sigmoid,
     wilson_interval,
 )
-from chexnet.statistics.decisions import Decisions, WeightedMean
 from chexnet.statistics.delong import Comparison, auroc_covariance, auroc_interval, compare_aurocs
 from chexnet.statistics.estimate import Estimate, Interval, NotEstimable
 from chexnet.statistics.multiplicity import holm
-from chexnet.statistics.ranking import Ranking
-from chexnet.statistics.readers import (
+from chexnet.statistics.reader_study import (
     RaterScore,
     ReaderStudy,
     consensus,
     leave_one_out_consensus,
     reader_study,
 )
+from chexnet.statistics.resampled_auroc import Ranking
+from chexnet.statistics.resampled_rates import Decisions, WeightedMean
 from chexnet.statistics.roc import (
     PrecisionRecallCurve,
     RocCurve,

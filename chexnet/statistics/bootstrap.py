@@ -14,7 +14,7 @@ import numpy as np
 from chexnet.arrays import Bool, Float, Int, Shaped
 from chexnet.statistics.counts import BLOCK, Counts
 from chexnet.statistics.estimate import Estimate, Interval, NotEstimable, check_confidence, standard_normal
-from chexnet.statistics.ranking import Ranking
+from chexnet.statistics.resampled_auroc import Ranking
 from chexnet.statistics.roc import auroc, average_precision
 
 Statistic = Callable[[Counts], Float[np.ndarray, " resamples"]]

@@ -13,13 +13,13 @@ from chexnet.datasets import (
     Split,
     SplitLists,
     apply_split,
-    hash_image_ids,
     open_pack,
     read_manifest,
     read_split,
     split_of,
 )
 from chexnet.datasets.manifest import SPLITS
+from chexnet.tables import hash_image_ids
 from chexnet.training.config import TrainConfig
 
 

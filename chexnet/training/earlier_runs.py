@@ -11,13 +11,14 @@ from typing import Any
 
 import torch
 
-from chexnet.datasets import hash_image_ids, read_training_list
-from chexnet.datasets.contamination import TRAINING_IDS
+from chexnet.leakage import read_training_list
+from chexnet.leakage.training_images import TRAINING_IDS
 from chexnet.models import Checkpoint, Network, imagenet_state, load_state, read_checkpoint
+from chexnet.tables import hash_image_ids
+from chexnet.training.callbacks import PROVENANCE
 from chexnet.training.config import TrainConfig
 from chexnet.training.data import TrainingData
 from chexnet.training.networks import NETWORKS, build_network
-from chexnet.training.record import PROVENANCE
 
 
 @dataclass(frozen=True)

@@ -33,9 +33,9 @@ from chexnet.statistics import (
     measure_reliability,
     sigmoid,
 )
+from chexnet.training.attach_gate import add_gate
 from chexnet.training.config import TrainConfig
-from chexnet.training.gate import add_gate
-from chexnet.training.images import loader
+from chexnet.training.dataset import loader
 
 FEWEST_POSITIVES = 10
 """Positive images that calibration, a threshold or a claim of validity needs; below, there is none."""

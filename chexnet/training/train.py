@@ -15,10 +15,13 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.fabric.utilities.warnings import PossibleUserWarning
 
-from chexnet.datasets.contamination import TRAINING_IDS
+from chexnet.leakage.training_images import TRAINING_IDS
 from chexnet.models import Network, load_state, mean_state, read_checkpoint
+from chexnet.training.callbacks import Checkpoints, Progress, Record
 from chexnet.training.config import Hardware, TrainConfig, TrainedModel
 from chexnet.training.data import TrainingData, read_training_data
+from chexnet.training.dataset import Batches, loader
+from chexnet.training.distributed import told_of_lost_processes
 from chexnet.training.earlier_runs import (
     FinishedRun,
     InitialWeights,
@@ -26,12 +29,9 @@ from chexnet.training.earlier_runs import (
     read_run,
     refuse_known_images,
 )
-from chexnet.training.images import Batches, loader
 from chexnet.training.losses import pneumonia_weights
 from chexnet.training.module import CheXNetModule
 from chexnet.training.networks import build_network
-from chexnet.training.processes import told_of_lost_processes
-from chexnet.training.record import Checkpoints, Progress, Record
 from chexnet.training.release import release
 from chexnet.training.schedule import is_finished
 

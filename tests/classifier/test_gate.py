@@ -11,9 +11,9 @@ from chexnet.classifier import Classifier, InvalidModel, verify
 from chexnet.classifier.classifier import NOT_CHECKED
 from chexnet.classifier.gate import EXPECTED, GATE_CLASSES
 from chexnet.classifier.metadata import KEY
-from chexnet.models.gate import remove_gate_graph
+from chexnet.examples.phantom import thorax_phantom
+from chexnet.models.gate_network import remove_gate_graph
 from chexnet.radiograph import NotAChestRadiograph, Radiograph, network_input, read_radiograph
-from chexnet.radiograph.phantom import thorax_phantom
 
 EXAMPLES = Path(chexnet.__file__).parent / "examples"
 

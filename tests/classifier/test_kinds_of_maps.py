@@ -14,7 +14,7 @@ from chexnet.classifier import overlay as overlay_module
 from chexnet.classifier.classifier import DEFAULT_MODEL
 from chexnet.classifier.metadata import KEY
 from chexnet.classifier.overlay import overlay
-from chexnet.evaluation.model_files import draw_film, run_maps
+from chexnet.evaluation.model_run import draw_film, run_maps
 from chexnet.radiograph import read_radiograph
 
 NO_MAPS = "this model has no activation maps"

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from chexnet.datasets import BadPack, PackConfig, open_pack, pack_films, read_manifest
-from chexnet.datasets.packing import JOURNAL
+from chexnet.datasets.pack.writer import JOURNAL
 from chexnet.radiograph import (
     Preprocessing,
     UnreadableImage,
@@ -97,7 +97,7 @@ def test_several_processes_write_the_bytes_of_one(films, tmp_path):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-import chexnet.datasets.packing as packing
+import chexnet.datasets.pack.writer as packing
 from chexnet.datasets import PackConfig
 
 left, written = int(sys.argv[3]), packing._line

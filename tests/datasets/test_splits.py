@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chexnet.datasets import Manifest, hash_image_ids, refuse_patient_overlap, split_of, split_patients
+from chexnet.datasets import Manifest, refuse_patient_overlap, split_of, split_patients
 from chexnet.datasets.manifest import SPLITS
+from chexnet.tables import hash_image_ids
 
 SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}
 

@@ -5,23 +5,19 @@ import pytest
 from simulated import FINDINGS, study, write
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from chexnet.datasets.contamination import TrainingImages
 from chexnet.evaluation import (
-    BadTable,
     EvaluateOptions,
-    Predictions,
     Thresholds,
     choose_thresholds,
     evaluate,
-    evaluation_json,
-    read_cohort,
-    read_training_list,
     refuse_test_images,
-    show_evaluation,
     thresholds_from_json,
-    write_json,
 )
+from chexnet.leakage import read_training_list
+from chexnet.leakage.training_images import TrainingImages
+from chexnet.report import evaluation_json, show_evaluation, write_json
 from chexnet.statistics import bootstrap_interval, compare_aurocs
+from chexnet.tables import BadTable, Predictions, read_cohort
 
 FEW = EvaluateOptions(samples=300)
 
@@ -246,7 +242,7 @@ def test_a_list_of_more_than_names_is_refused_rather_than_found_clean(tmp_path, 
 
 
 def test_a_model_trained_on_exactly_the_test_images_is_found_by_its_hash(files):
-    from chexnet.datasets import hash_image_ids
+    from chexnet.tables import hash_image_ids
 
     names = [f"{row:05}.png" for row in range(240)]
     bare = TrainingImages("model.onnx", None, hash_image_ids(names), {})
@@ -364,7 +360,7 @@ def test_impossible_options_cannot_exist(bad):
 def test_a_real_chexnets_published_aurocs_are_reproduced(data_dir):
     import csv
 
-    from chexnet.evaluation import ColumnNames
+    from chexnet.tables import ColumnNames
 
     folder = data_dir / "predictions" / "reproduce-chexnet"
     found = evaluate(

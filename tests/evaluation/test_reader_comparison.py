@@ -3,50 +3,21 @@ import json
 import numpy as np
 import pytest
 from references import f1_by_counting
-from simulated import write
+from simulated import reader_study, write
 
-from chexnet.datasets.tables import ColumnNames
-from chexnet.evaluation import (
-    BadTable,
-    ReadersOptions,
-    compare_readers,
-    read_readings,
-    readers_json,
-    show_readers,
-    write_json,
-)
+from chexnet.evaluation import ReadersOptions, compare_readers
 from chexnet.evaluation.operating_points import Thresholds
 from chexnet.evaluation.sources import find_reader_thresholds
+from chexnet.report import readers_json, show_readers, write_json
+from chexnet.tables import BadTable, read_readings
+from chexnet.tables.table import ColumnNames
 
 FEW = ReadersOptions(samples=300)
 
 
-def simulated(folder, images=80):
-    """Four readers and a model around a hidden truth; two images a patient."""
-    generator = np.random.default_rng(0)
-    truth = generator.random(images) < 0.4
-    calls = np.where(generator.random((4, images)) < 0.85, truth, ~truth)
-    probabilities = np.clip(0.5 * truth + generator.random(images) * 0.5, 0, 1)
-    readings = write(
-        folder / "readings.csv",
-        ["image", "patient", "reader", "Pneumonia", "Mass"],
-        *(
-            [f"{image}.png", image // 2, f"R{reader + 1}", int(calls[reader, image]), 0]
-            for image in range(images)
-            for reader in range(4)
-        ),
-    )
-    predictions = write(
-        folder / "predictions.csv",
-        ["image", "Pneumonia", "Mass"],
-        *([f"{image}.png", repr(float(p)), 0.1] for image, p in enumerate(probabilities)),
-    )
-    return readings, predictions, calls, probabilities
-
-
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    return simulated(tmp_path_factory.mktemp("readers"))
+    return reader_study(tmp_path_factory.mktemp("readers"))
 
 
 def test_the_table_is_section_4_1_on_the_files(files):

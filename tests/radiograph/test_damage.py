@@ -12,7 +12,8 @@ from png_files import write_png
 from pydicom import Dataset
 from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLosslessSV1, JPEGLSLossless, RLELossless
 
-from chexnet.radiograph import UnreadableImage, gdcm_worker, network_input, read_radiograph
+from chexnet.radiograph import UnreadableImage, network_input, read_radiograph
+from chexnet.radiograph.dicom import gdcm_worker
 
 FILMS = {
     "png": png(film(bits=8)),

@@ -13,7 +13,7 @@ from pydicom.pixels import apply_voi_lut
 from pydicom.uid import ImplicitVRLittleEndian
 
 from chexnet.radiograph import UnreadableImage, network_input, read_radiograph
-from chexnet.radiograph.grey import LookupTable, Window
+from chexnet.radiograph.dicom.grey_scale import LookupTable, Window
 
 
 def oracle_linear(x: float, center: float, width: float) -> float:

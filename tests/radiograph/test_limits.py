@@ -119,7 +119,8 @@ MEASURE = """
 import json, resource, sys, time
 from pathlib import Path
 from chexnet.radiograph import UnreadableImage, read_radiograph
-from chexnet.radiograph import dicom, jpeg, png
+from chexnet.radiograph import jpeg, png
+from chexnet.radiograph.dicom import header
 resource.setrlimit(resource.RLIMIT_AS, (3 * 2**30, 3 * 2**30))
 for path in sorted(Path(sys.argv[1]).iterdir(), key=lambda path: path.name[0] == "!"):
     before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()

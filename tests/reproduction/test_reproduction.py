@@ -21,13 +21,13 @@ from PIL import Image
 
 from chexnet.datasets import ChestXray14, PackConfig, open_pack
 from chexnet.datasets.chestxray14 import BOXES
-from chexnet.datasets.split_files import read_split
+from chexnet.datasets.splits.files import read_split
 from chexnet.paper import PNEUMONIA_SPLIT
 from chexnet.reproduction import Reproduction, Steps, reproduce
-from chexnet.reproduction.data import Data, choose_films, pack, split_of_pneumonia
-from chexnet.reproduction.networks import Training
+from chexnet.reproduction.data_stages import Data, choose_films, pack, split_of_pneumonia
 from chexnet.reproduction.reproduce import build_stages
-from chexnet.reproduction.run import stage_inputs
+from chexnet.reproduction.stages import stage_inputs
+from chexnet.reproduction.train_stage import Training
 from chexnet.training import Hardware, TrainConfig
 
 ROOT = Path(__file__).parents[2]

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from chexnet.reproduction.run import Steps, Watcher, out_of_date, run_stages
 from chexnet.reproduction.stage import RECORD, Stage, read_finished, write_record
+from chexnet.reproduction.stages import Steps, Watcher, out_of_date, run_stages
 
 TEXTS = {"one.txt": "one", "two.txt": "two"}
 
@@ -207,7 +207,7 @@ def test_a_full_disk_is_told_as_what_it_broke(kitchen, monkeypatch):
     def failing(folder, progress):
         raise ValueError("the training ended without a model")
 
-    monkeypatch.setattr("chexnet.reproduction.run.write_record", full)
+    monkeypatch.setattr("chexnet.reproduction.stages.write_record", full)
     stage = Stage("train", "trains", failing)
     with pytest.raises(ValueError, match="without a model"):
         run_stages([stage], kitchen.output)

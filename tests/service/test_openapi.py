@@ -10,7 +10,7 @@ from real_server import Serving
 
 from chexnet.classifier import Classifier
 from chexnet.service import Limits, ServiceConfig
-from chexnet.service.representation import PredictionSchema
+from chexnet.service.schemas import PredictionSchema
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from chexnet.classifier.metadata import FindingMetadata
 from chexnet.classifier.overlay import AGAINST, FOR, overlay
 from chexnet.radiograph import read_radiograph
 from chexnet.service import Limits, ServiceConfig
-from chexnet.service.representation import why_not_validated
+from chexnet.service.schemas import why_not_validated
 from chexnet.statistics import Estimate
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from chexnet.statistics import average_precision, precision_recall_curve, roc_curve
-from chexnet.statistics.bands import precision_recall_band, roc_band
+from chexnet.statistics.curve_bands import precision_recall_band, roc_band
 
 
 def simulate(images=400, decimals=6):

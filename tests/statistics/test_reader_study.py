@@ -6,7 +6,7 @@ from references import f1_by_counting
 from sklearn.metrics import f1_score as scikit_f1
 
 from chexnet.statistics import NotEstimable, consensus, leave_one_out_consensus, reader_study, resample_counts
-from chexnet.statistics.readers import PairedF1
+from chexnet.statistics.reader_study import PairedF1
 
 
 def study_of(seed, readers=4, images=60, missing=0.0):

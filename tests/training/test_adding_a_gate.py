@@ -11,8 +11,8 @@ import torch
 import chexnet
 from chexnet.classifier.classifier import DEFAULT_MODEL
 from chexnet.classifier.metadata import reference_input
-from chexnet.models import gate as gate_network
-from chexnet.models.gate import (
+from chexnet.models import gate_network
+from chexnet.models.gate_network import (
     GATE_SIZE,
     GateNetwork,
     add_gate_graph,
@@ -22,8 +22,8 @@ from chexnet.models.gate import (
     shrinking,
 )
 from chexnet.radiograph import Preprocessing, Radiograph, network_input
-from chexnet.training import gate as gate_training
-from chexnet.training.gate import add_gate
+from chexnet.training import attach_gate as gate_training
+from chexnet.training.attach_gate import add_gate
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ from chexnet.models import Wang2017, Yao2017, load_state, read_state, round_to_f
 from chexnet.paper import PATHOLOGIES
 from chexnet.radiograph import Preprocessing, network_input, read_radiograph
 from chexnet.training import TrainConfig, train
+from chexnet.training.callbacks import read_metrics
 from chexnet.training.losses import class_balanced_loss, count_labels
 from chexnet.training.module import CheXNetModule
-from chexnet.training.record import read_metrics
 
 KINDS = {"wang2017": Wang2017, "yao2017": Yao2017}
 

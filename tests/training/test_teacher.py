@@ -10,9 +10,9 @@ from synthetic_films import HERE, recipe
 from chexnet.models import DenseNet121, read_checkpoint, read_state
 from chexnet.training import TrainConfig, TrainedModel, train
 from chexnet.training import train as train_function
+from chexnet.training.callbacks import read_metrics
 from chexnet.training.losses import hint_loss, teacher_loss
 from chexnet.training.module import CheXNetModule
-from chexnet.training.record import read_metrics
 
 
 def student(finished: TrainedModel, **changes) -> TrainConfig:

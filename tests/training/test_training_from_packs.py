@@ -16,7 +16,7 @@ from chexnet.models import read_checkpoint
 from chexnet.radiograph import Preprocessing, UnreadableImage, network_input, packed_input, read_radiograph
 from chexnet.training import TrainConfig, train
 from chexnet.training.data import read_training_data
-from chexnet.training.images import loader
+from chexnet.training.dataset import loader
 
 run_module = sys.modules["chexnet.training.train"]
 EIGHT_BIT = recipe(eight_bit=True)

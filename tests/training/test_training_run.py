@@ -14,15 +14,16 @@ from lightning.pytorch.callbacks import Callback
 from synthetic_films import HERE, recipe, write_films
 
 import chexnet
-from chexnet.datasets import hash_image_ids, read_manifest, split_of
+from chexnet.datasets import read_manifest, split_of
 from chexnet.models import read_checkpoint, read_state
 from chexnet.paper import PATHOLOGIES
 from chexnet.radiograph import UnreadableImage
+from chexnet.tables import hash_image_ids
 from chexnet.training import TrainConfig, train
 from chexnet.training import train as train_function
+from chexnet.training.callbacks import read_metrics
 from chexnet.training.data import read_training_data
 from chexnet.training.module import CheXNetModule
-from chexnet.training.record import read_metrics
 
 run_module = sys.modules["chexnet.training.train"]
 

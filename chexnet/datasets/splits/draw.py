@@ -1,0 +1,148 @@
+"""From a data set to splits on disk: `chexnet split`."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from chexnet.datasets.chestxray14 import ChestXray14
+from chexnet.datasets.known_images import read_known_images
+from chexnet.datasets.manifest import read_manifest
+from chexnet.datasets.selection import EVERY_IMAGE, Selection, Step
+from chexnet.datasets.splits.by_patient import (
+    Split,
+    label_strata,
+    split_by_lists,
+    split_folds,
+    split_patients,
+)
+from chexnet.datasets.splits.files import WrittenSplit, write_split
+from chexnet.datasets.splits.pneumonia import split_pneumonia
+from chexnet.tables.labels import Labels
+
+
+def _option(default: Any, text: str) -> Any:
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True)
+class SplitConfig:
+    """Which split to draw. The default is that of section 5."""
+
+    kind: Literal["pathologies", "pneumonia", "official", "folds"] = _option(
+        "pathologies",
+        "pathologies: 70 / 10 / 20 by patient (section 5). pneumonia: the numbers of patients and images of "
+        "section 3.1. official: NIH's test list, validation drawn from the rest. folds: cross-validation.",
+    )
+    seed: int = _option(0, "Another seed, another split.")
+    stratify: bool = _option(False, "Spread the patients of each finding evenly, the rarest finding first.")
+    validation: float = _option(0.1, "Of official: the share of the images outside the test list.")
+    folds: int = _option(5, "Of folds: how many.")
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ValueError(f"seed is {self.seed}; expected at least 0")
+        if not 0 < self.validation < 1:
+            raise ValueError(f"validation is {self.validation}; expected a share, in (0, 1)")
+        if self.folds < 3:
+            raise ValueError(f"folds is {self.folds}; expected at least 3")
+        if self.stratify and self.kind == "pneumonia":
+            raise ValueError("the draw of section 3.1 is not stratified; leave out --stratify")
+
+
+@dataclass(frozen=True)
+class DrawnSplits:
+    """What `draw_splits` wrote.
+
+    Attributes:
+        images: of the table.
+        steps: what was left out of it, and why.
+    """
+
+    images: int
+    steps: tuple[Step, ...]
+    splits: tuple[WrittenSplit, ...]
+
+
+def draw_splits(
+    data: Path,
+    file: Path,
+    config: SplitConfig = SplitConfig(),
+    selection: Selection = EVERY_IMAGE,
+    *,
+    only_present: bool = False,
+) -> DrawnSplits:
+    """Draw a split of a data set and write it, each fold to a file of its own.
+
+    Args:
+        data: a ChestX-ray14 folder, its table, or a CSV to train from. Image files need not be there.
+        file: the CSV to write; folds are numbered, as in ``folds-1.csv``.
+        only_present: leave out images whose files are not there.
+
+    Raises:
+        ValueError: the data or the configuration cannot be used; nothing is written.
+    """
+    if file.suffix != ".csv":
+        raise ValueError(f"{file}: expected the name of a CSV, such as split.csv")
+    everything = read_known_images(data)
+    selected = selection.apply(everything)
+    rows, steps = selected.rows, selected.steps
+    if only_present:
+        there = _present(data)
+        kept = rows[[everything.images[row] in there for row in rows]]
+        steps = (*steps, Step("files that are there", len(rows) - len(kept), 0))
+        rows = kept
+    labels = everything.take(rows)
+    assert labels.patients is not None
+    splits = list(_draw(data, labels, config))
+    origin = {
+        "data": data.resolve().name,
+        **asdict(config),
+        "selection": {step.asked: step.images for step in steps},
+    }
+    names = [""] if len(splits) == 1 else [f"-{number + 1}" for number in range(len(splits))]
+    written = [
+        write_split(file.with_stem(file.stem + name), labels.images, labels.patients, split, origin)
+        for name, split in zip(names, splits, strict=True)
+    ]
+    return DrawnSplits(len(everything.images), steps, tuple(written))
+
+
+def _draw(data: Path, labels: Labels, config: SplitConfig) -> Iterator[Split]:
+    assert labels.patients is not None
+    strata = label_strata(labels.patients, labels.values, labels.findings) if config.stratify else None
+    match config.kind:
+        case "pathologies":
+            yield split_patients(labels.patients, seed=config.seed, strata=strata)
+        case "pneumonia":
+            yield split_pneumonia(labels.images, labels.patients, seed=config.seed)
+        case "folds":
+            yield from split_folds(labels.patients, config.folds, seed=config.seed, strata=strata)
+        case "official":
+            yield split_by_lists(
+                labels.images,
+                labels.patients,
+                _official_test(data, labels),
+                validation=config.validation,
+                seed=config.seed,
+                strata=strata,
+            )
+
+
+def _official_test(data: Path, labels: Labels) -> tuple[str, ...]:
+    lists = ChestXray14(data if data.is_dir() else data.parent).official_lists()
+    unlisted = set(labels.images) - set(lists["train_val"]) - set(lists["test"])
+    if unlisted:
+        raise ValueError(
+            f"{len(unlisted):,} images are in neither official list, the first {min(unlisted)}; "
+            "these lists divide ChestX-ray14 alone"
+        )
+    return lists["test"]
+
+
+def _present(data: Path) -> set[str]:
+    """Names of the images whose files are there."""
+    if data.is_dir():
+        return set(ChestXray14(data).image_files())
+    manifest = read_manifest(data)
+    return {name for name, file in zip(manifest.image_ids, manifest.images, strict=True) if file.is_file()}

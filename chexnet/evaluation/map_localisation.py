@@ -1,0 +1,190 @@
+"""Localisation of findings by activation maps, per pathology, with a control and published rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from chexnet.arrays import Float
+from chexnet.evaluation.measures import Measure, Measurements, Resampling
+from chexnet.statistics import WeightedMean, clusters_of
+from chexnet.statistics.box_overlap import THRESHOLDS, FilmLocalisation, localise, random_maps
+from chexnet.tables.boxes import FILM_SIDE, Boxes, read_boxes
+from chexnet.tables.table import PATIENT_COLUMNS, BadTable, read_table
+
+_CONTROLS = 5
+"""Random maps a film at least, and two hundred in all; their mean is the control."""
+
+
+@dataclass(frozen=True)
+class FindingLocalisation:
+    """One finding over all its boxed films; lists follow ``THRESHOLDS``.
+
+    Attributes:
+        control_*: the same for maps of noise, the mean of many draws.
+    """
+
+    finding: str
+    films: int
+    patients: int
+    pointing: Measure
+    iobb: Sequence[Measure]
+    iou: Sequence[Measure]
+    iobb_false_positives: Sequence[Measure]
+    iou_false_positives: Sequence[Measure]
+    control_pointing: float
+    control_iobb: Sequence[float]
+    control_iou: Sequence[float]
+
+
+def evaluate_localisation(
+    boxes: Sequence[Boxes],
+    maps: Mapping[tuple[str, str], Float[np.ndarray, "rows columns"]],
+    patients: Mapping[str, str] | None = None,
+    resampling: Resampling | None = None,
+) -> list[FindingLocalisation]:
+    """Score a model's maps against boxes, finding by finding.
+
+    Args:
+        maps: the model's map of each boxed film and finding, by (image, finding).
+        patients: the patient of each image; without it films are resampled.
+
+    Raises:
+        ValueError: a boxed film has no map.
+    """
+    missing = [one for one in boxes if (one.image, one.finding) not in maps]
+    if missing:
+        raise ValueError(
+            f"{len(missing)} of {len(boxes)} boxed films have no map, the first is {missing[0].image} for "
+            f"{missing[0].finding}; leave their boxes out, and say how many"
+        )
+    findings = dict.fromkeys(one.finding for one in boxes)
+    return [
+        _finding(
+            name, [one for one in boxes if one.finding == name], maps, patients, resampling or Resampling()
+        )
+        for name in findings
+    ]
+
+
+def _finding(
+    finding: str,
+    boxes: Sequence[Boxes],
+    maps: Mapping[tuple[str, str], Float[np.ndarray, "rows columns"]],
+    patients: Mapping[str, str] | None,
+    resampling: Resampling,
+) -> FindingLocalisation:
+    owners = None if patients is None else np.array([patients[one.image] for one in boxes])
+    clusters = clusters_of(owners, len(boxes))
+    films = [localise(maps[one.image, one.finding], one.boxes) for one in boxes]
+    measurements = Measurements(int(clusters.max()) + 1, resampling)
+    for name, values in _per_film(films).items():
+        measurements.add(name, WeightedMean(values, clusters, int(clusters.max()) + 1))
+    measurements.resample()
+    control = _control(boxes, resampling.seed)
+
+    def at_each(name: str) -> list[Measure]:
+        return [measurements.measure(f"{name}/{threshold}") for threshold in THRESHOLDS]
+
+    return FindingLocalisation(
+        finding=finding,
+        films=len(boxes),
+        patients=int(clusters.max()) + 1,
+        pointing=measurements.measure("pointing"),
+        iobb=at_each("iobb_hit"),
+        iou=at_each("iou_hit"),
+        iobb_false_positives=at_each("iobb_false"),
+        iou_false_positives=at_each("iou_false"),
+        control_pointing=float(control["pointing"].mean()),
+        control_iobb=[float(control[f"iobb_hit/{threshold}"].mean()) for threshold in THRESHOLDS],
+        control_iou=[float(control[f"iou_hit/{threshold}"].mean()) for threshold in THRESHOLDS],
+    )
+
+
+def _per_film(films: Sequence[FilmLocalisation]) -> dict[str, Float[np.ndarray, " films"]]:
+    values = {"pointing": np.array([float(film.pointing) for film in films])}
+    for name in ("iobb_hit", "iou_hit", "iobb_false", "iou_false"):
+        table = np.array([getattr(film, name) for film in films], dtype=np.float64)
+        values |= {f"{name}/{one}": table[:, place] for place, one in enumerate(THRESHOLDS)}
+    return values
+
+
+def _control(boxes: Sequence[Boxes], seed: int) -> dict[str, Float[np.ndarray, " draws"]]:
+    generator = np.random.default_rng(seed)
+    draws = max(_CONTROLS, 200 // len(boxes))
+    films = [localise(noise, one.boxes) for one in boxes for noise in random_maps(draws, generator)]
+    return _per_film(films)
+
+
+@dataclass(frozen=True)
+class Localisation:
+    """All of ``chexnet localise``.
+
+    Attributes:
+        without_film: boxed films that are not in the folder, or that the model refused.
+        resampled: "patients" or "films".
+    """
+
+    findings: Sequence[FindingLocalisation]
+    films: int
+    without_film: int
+    resampled: str
+    boxes: str
+    model: str
+
+
+def localise_films(
+    boxes: Path,
+    images: Path | Mapping[str, Path],
+    model: Path | None = None,
+    *,
+    labels: Path | None = None,
+    finding: str | None = None,
+    film_side: float = FILM_SIDE,
+    resampling: Resampling | None = None,
+    only: Sequence[str] | None = None,
+) -> Localisation:
+    """Run a model on boxed films and score its maps.
+
+    Args:
+        images: the folder of the films, or the file of each by its name.
+        model: None is the model that comes with chexnet.
+        labels: a table with the patient of each image; without it films are resampled.
+        only: findings whose boxes count, for a model that does not know the others.
+
+    Raises:
+        ValueError: no boxed film is there, or the model does not know a finding.
+    """
+    # Imported here: scoring plain arrays needs no network runtime.
+    from chexnet.evaluation.model_run import run_maps
+
+    drawn = [one for one in read_boxes(boxes, finding, film_side) if only is None or one.finding in only]
+    maps = run_maps(model, images, [(one.image, one.finding) for one in drawn])
+    found = [one for one in drawn if (one.image, one.finding) in maps]
+    if not found:
+        where = "the films given" if isinstance(images, Mapping) else images
+        raise ValueError(f"{where}: holds none of the {len(drawn)} boxed films, such as {drawn[0].image}")
+    patients = None if labels is None else _patients(labels, [one.image for one in found])
+    return Localisation(
+        evaluate_localisation(found, maps, patients, resampling),
+        films=len({one.image for one in found}),
+        without_film=len({one.image for one in drawn}) - len({one.image for one in found}),
+        resampled="films" if patients is None else "patients",
+        boxes=Path(boxes).name,
+        model="the model that comes with chexnet" if model is None else Path(model).name,
+    )
+
+
+def _patients(labels: Path, images: Sequence[str]) -> dict[str, str]:
+    table = read_table(labels)
+    column = table.known_column(PATIENT_COLUMNS)
+    if column is None:
+        raise BadTable(f"{labels}: no column names the patient; leave --labels out to resample films")
+    known = dict(zip(table.images(), column, strict=True))
+    missing = [image for image in images if not known.get(image)]
+    if missing:
+        raise BadTable(
+            f"{labels}: does not know the patient of {len(missing)} films, the first is {missing[0]}"
+        )
+    return {image: known[image] for image in images}

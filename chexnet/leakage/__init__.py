@@ -1,0 +1,24 @@
+"""Who was trained on: patients, images and pixels on two sides of a split, a list or a model."""
+
+from chexnet.leakage.duplicates import Fingerprints, Twins, find_twins, fingerprint, fingerprint_files
+from chexnet.leakage.split_audit import Audit, audit_splits
+from chexnet.leakage.training_images import (
+    Contamination,
+    TrainingImages,
+    find_contamination,
+    read_training_list,
+)
+
+__all__ = [
+    "Audit",
+    "Contamination",
+    "Fingerprints",
+    "TrainingImages",
+    "Twins",
+    "audit_splits",
+    "find_contamination",
+    "find_twins",
+    "fingerprint",
+    "fingerprint_files",
+    "read_training_list",
+]

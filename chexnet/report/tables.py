@@ -1,0 +1,177 @@
+"""The rows of every table, once, for the terminal and the report alike."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from chexnet.evaluation.comparison import ModelComparison
+from chexnet.evaluation.evaluate import DECISIONS, Evaluation
+from chexnet.evaluation.measures import Measure
+from chexnet.evaluation.reader_comparison import ReaderComparison
+from chexnet.evaluation.subgroups import Gap, Subgroup
+from chexnet.literature import TABLE_2_COLUMNS
+from chexnet.paper import PATHOLOGIES
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table: a head, and rows of cells. A cell in ``**`` is bold, as in Markdown."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def markdown(self) -> str:
+        """With aligned columns."""
+        table = [list(self.head), *(list(row) for row in self.rows)]
+        widths = [max(len(row[column]) for row in table) for column in range(len(self.head))]
+        lines = [
+            "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+            for row in table
+        ]
+        lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+        return "\n".join(lines)
+
+
+def table_2(evaluation: Evaluation) -> Grid:
+    """AUROC beside Wang, Yao and CheXNet; bold where the interval lies above all three."""
+    published = [column for column in TABLE_2_COLUMNS if set(evaluation.findings) & set(PATHOLOGIES)]
+    head = [
+        "AUROC",
+        "positive",
+        "negative",
+        f"{evaluation.cohort.predictions.name} ({evaluation.options.split})",
+        *(f"{column.system} ({column.split})" for column in published),
+    ]
+    rows = []
+    for name, result in evaluation.findings.items():
+        measured = result.auroc.show()
+        if published and len(result.above) == len(published):
+            measured = f"**{measured}**"
+        others = [f"{column.auroc[name]:.4f}" if name in column.auroc else "–" for column in published]
+        rows.append([name, f"{result.positives:,}", f"{result.negatives:,}", measured, *others])
+    # A mean over other findings than the paper's 14 has no counterpart in the paper.
+    comparable = set(evaluation.mean_of) == set(PATHOLOGIES)
+    means = [f"{column.mean:.4f}" if comparable else "–" for column in published]
+    rows.append([f"mean of {len(evaluation.mean_of)}", "", "", evaluation.mean_auroc.show(), *means])
+    return Grid(head, rows)
+
+
+def other_measures(evaluation: Evaluation) -> Grid:
+    """AUPRC and calibration."""
+    rows = [
+        [
+            name,
+            f"{one.positives / (one.positives + one.negatives):.2%}"
+            if one.positives + one.negatives
+            else "–",
+            f"{one.unlabelled:,}",
+            one.auprc.show(),
+            one.brier.show(),
+            "–" if one.ece is None else f"{one.ece:.4f}",
+        ]
+        for name, one in evaluation.findings.items()
+    ]
+    return Grid(["finding", "prevalence", "unlabelled", "AUPRC", "Brier score", "ECE (15 bins)"], rows)
+
+
+def operating_points(evaluation: Evaluation) -> Grid:
+    """F1, sensitivity, specificity, PPV and NPV at the thresholds."""
+    rows = [
+        [name, f"{one.threshold:.4g}", *(one.decisions[which].show(3) for which in DECISIONS)]
+        for name, one in evaluation.findings.items()
+        if one.threshold is not None
+    ]
+    return Grid(["finding", "threshold", "F1", "sensitivity", "specificity", "PPV", "NPV"], rows)
+
+
+def comparison_grid(comparison: ModelComparison) -> Grid:
+    """Paired differences with Holm's correction."""
+    rows = [
+        [name, one.first.show(), one.second.show(), signed(one.difference), _p(one.p_value), _p(one.p_holm)]
+        for name, one in comparison.findings.items()
+    ]
+    rows.append(["mean", "", "", signed(comparison.mean_difference), "", ""])
+    return Grid(["AUROC", comparison.first, comparison.second, "difference", "p (DeLong)", "p (Holm)"], rows)
+
+
+def subgroup_grid(subgroups: Sequence[Subgroup]) -> Grid:
+    """AUROC by sex, age and view: one row a subgroup, one column a finding."""
+    findings = list(subgroups[0].auroc)
+    rows = [
+        [
+            f"{one.grouping}: {one.name}",
+            f"{one.images:,}",
+            f"{one.patients:,}",
+            *(one.auroc[name].show(3) for name in findings),
+        ]
+        for one in subgroups
+    ]
+    return Grid(["AUROC", "images", "patients", *findings], rows)
+
+
+def gap_grid(gaps: Iterable[Gap]) -> Grid:
+    """Gaps between the highest and the lowest group whose interval excludes zero, widest first."""
+    clear = [gap for gap in gaps if gap.difference.low is not None and gap.difference.low > 0]
+    return Grid(
+        ["finding", "grouping", "highest", "lowest", "difference of AUROC"],
+        [
+            [gap.finding, gap.grouping, gap.highest, gap.lowest, gap.difference.show(3)]
+            for gap in sorted(clear, key=lambda gap: -(gap.difference.value or 0))
+        ],
+    )
+
+
+def readers_grid(one: ReaderComparison) -> Grid:
+    """Table 1 for one finding."""
+    rows = [[name, f"{one.present[name]}", f1.show(3)] for name, f1 in one.readers.items()]
+    rows.append(["Radiologist avg.", "", one.readers_mean.show(3)])
+    rows.append([one.model_name, f"{one.present[one.model_name]}", one.model.show(3)])
+    rows.append(["difference", "", signed(one.difference, 3)])
+    return Grid(
+        [f"{one.finding}: F1 against each of the others", "calls present", "mean F1 (interval)"], rows
+    )
+
+
+def consensus_grid(one: ReaderComparison) -> Grid:
+    """Sensitivity and specificity against the majority of radiologists."""
+    return Grid(
+        ["against the majority", "sensitivity", "specificity", "positive", "negative", "left out"],
+        [
+            [
+                f"{name} (of the other readers)" if name in one.readers else f"{name} (of all readers)",
+                number(point.sensitivity),
+                number(point.specificity),
+                f"{point.positives}",
+                f"{point.negatives}",
+                f"{point.left_out}",
+            ]
+            for name, point in one.against_consensus.items()
+        ],
+    )
+
+
+def kappa_grid(one: ReaderComparison) -> Grid:
+    """Cohen's kappa of every two radiologists."""
+    return Grid(
+        ["reader", "reader", "Cohen's kappa"],
+        [[first, second, number(kappa)] for (first, second), kappa in one.agreement.cohen.items()],
+    )
+
+
+def signed(measure: Measure, digits: int = 4) -> str:
+    """A difference: ``+0.0510 (+0.0050 to +0.0840)``."""
+    if measure.value is None:
+        return "not estimable"
+    if measure.low is None or measure.high is None:
+        return f"{measure.value:+.{digits}f}"
+    return f"{measure.value:+.{digits}f} ({measure.low:+.{digits}f} to {measure.high:+.{digits}f})"
+
+
+def number(value: float | None) -> str:
+    """Three decimals, or that there is none."""
+    return "not estimable" if value is None else f"{value:.3f}"
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return "not estimable"
+    return "<0.0001" if value < 0.0001 else f"{value:.4f}"

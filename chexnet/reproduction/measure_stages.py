@@ -1,0 +1,217 @@
+"""The stages that measure: Tables 1 and 2, Figure 2, localisation. Each leaves numbers as JSON."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chexnet.datasets import ChestXray14
+from chexnet.datasets.splits.files import read_split
+from chexnet.evaluation import EvaluateOptions, ReadersOptions, compare_readers, evaluate, read_study
+from chexnet.evaluation.map_localisation import localise_films
+from chexnet.evaluation.measures import Resampling
+from chexnet.evaluation.model_run import draw_film, run_maps
+from chexnet.evaluation.sources import find_reader_thresholds, find_thresholds, find_training_images
+from chexnet.leakage.training_images import TRAINING_IDS
+from chexnet.paper import PATHOLOGIES
+from chexnet.report import evaluation_json, readers_json, write_json
+from chexnet.report.figures import film_figure, save
+from chexnet.report.localisation import localisation_json
+from chexnet.report.page import write_report
+from chexnet.report.reproduction import TITLES
+from chexnet.reproduction.config import RECIPES
+from chexnet.reproduction.data_stages import Data
+from chexnet.statistics.bootstrap import Progress
+from chexnet.statistics.box_overlap import localise as score_map
+from chexnet.tables import ColumnNames, read_predictions
+from chexnet.tables.boxes import Boxes, read_boxes
+
+PANELS = ("Pneumonia", "Nodule", "Mass", "Pneumothorax", "Effusion", "Cardiomegaly")
+"""What Figure 2 shows, (a) to (f)."""
+
+NAMES = ColumnNames()
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network and its split.
+
+    Attributes:
+        network: its name among the recipes.
+        folder: of its training.
+        split: the file of its split.
+        resampling: of every interval.
+    """
+
+    network: str
+    folder: Path
+    split: Path
+    resampling: Resampling
+
+    @property
+    def title(self) -> str:
+        """What tables call it."""
+        return TITLES[self.network]
+
+    @property
+    def model(self) -> Path:
+        """The model file."""
+        return self.folder / f"{self.network}.onnx"
+
+    def predictions(self, part: str) -> Path:
+        """Its probabilities for the images of validation or test."""
+        return self.folder / f"{part}_predictions.csv"
+
+    def test_images(self) -> set[str]:
+        """Names of the images of its test part."""
+        return set(read_split(self.split).images.get("test", ()))
+
+
+def measure(
+    trained: Trained,
+    data: Data,
+    options: EvaluateOptions,
+    against: Trained | None,
+    folder: Path,
+    progress: Progress,
+) -> None:
+    """AUROC and all else of one network on its test part, with a report of its own (Table 2)."""
+    labels = ChestXray14(data.root).table
+    predictions = read_predictions(trained.predictions("test"), NAMES, trained.title)
+    result = evaluate(
+        predictions,
+        labels,
+        options,
+        names=NAMES,
+        thresholds=find_thresholds(
+            predictions,
+            labels,
+            NAMES,
+            given=None,
+            validation=trained.predictions("validation"),
+            validation_labels=None,
+            policy="max_f1",
+        ),
+        against=None
+        if against is None
+        else read_predictions(against.predictions("test"), NAMES, against.title),
+        training=find_training_images(trained.folder / TRAINING_IDS, labels, NAMES),
+        progress=progress,
+    )
+    write_json(evaluation_json(result), folder / "evaluation.json")
+    write_report(folder / "report.html", result, figures=folder / "figures")
+
+
+def compare_with_readers(trained: Trained, data: Data, folder: Path) -> None:
+    """Table 1, where there are readings; otherwise what is missing."""
+    if data.readings is None:
+        missing = (
+            "No radiologists' readings were given. Table 1 needs films that several radiologists have read, "
+            "such as the paper's 420, whose readings are not public: a CSV with image, reader and Pneumonia, "
+            "as --readings."
+        )
+        write_json({"missing": missing}, folder / "table-1.json")
+        return
+    readings, predictions = read_study(data.readings, trained.predictions("test"), ["Pneumonia"], NAMES)
+    thresholds = find_reader_thresholds(
+        (),
+        readings,
+        validation=trained.predictions("validation"),
+        validation_labels=ChestXray14(data.root).table,
+        policy="max_f1",
+        names=NAMES,
+    )
+    options = ReadersOptions(samples=trained.resampling.samples, seed=trained.resampling.seed)
+    result = compare_readers(
+        readings,
+        replace(predictions, name=trained.title),
+        "Pneumonia",
+        thresholds.of("Pneumonia"),
+        options,
+        threshold_source=thresholds.source,
+    )
+    write_json(readers_json(result), folder / "table-1.json")
+
+
+def localise(trained: Trained, data: Data, folder: Path) -> None:
+    """Maps against radiologists' boxes, on films of the test part alone."""
+    findings = RECIPES[trained.network].findings
+    drawn = read_boxes(data.boxes, data.boxes_finding) if data.boxes.is_file() else []
+    boxes = [one for one in drawn if one.finding in findings]
+    files = ChestXray14(data.root).image_files()
+    films = {one.image: files[one.image] for one in boxes if one.image in files}
+    tested = trained.test_images()
+    used = {name: path for name, path in films.items() if name in tested}
+    counts = {
+        "boxed_films": len({one.image for one in boxes}),
+        "there": len(films),
+        "of_the_test_part": len(used),
+    }
+    content: dict[str, Any] = {"counts": counts}
+    if used:
+        result = localise_films(
+            data.boxes,
+            used,
+            trained.model,
+            labels=ChestXray14(data.root).table,
+            finding=data.boxes_finding,
+            resampling=trained.resampling,
+            only=findings,
+        )
+        content["localisation"] = localisation_json(result)
+    write_json(content, folder / "localisation.json")
+
+
+def draw_figure_2(trained: Trained, data: Data, folder: Path) -> None:
+    """Films of the test part beside their maps: (a) to (f) of Figure 2, with boxes where there are some.
+
+    For each pathology the film with a box to which the network gives the highest probability; where no
+    boxed film is there, the film of that label with the highest.
+    """
+    boxes = read_boxes(data.boxes, data.boxes_finding) if data.boxes.is_file() else []
+    files = ChestXray14(data.root).image_files()
+    predictions = read_predictions(trained.predictions("test"))
+    panels = []
+    for finding in PANELS:
+        shown = _choose(finding, predictions.images, predictions.of(finding), boxes, data)
+        if shown is None:
+            continue
+        image, drawn = shown
+        probability = float(predictions.of(finding)[list(predictions.images).index(image)])
+        film = draw_film(trained.model, files[image], finding)
+        caption = f"{finding}, probability {probability:.2f}"
+        if drawn is not None:
+            found = run_maps(trained.model, files, [(image, finding)])[image, finding]
+            inside = score_map(found, drawn.boxes).pointing
+            caption += f"; map's highest point {'inside' if inside else 'outside'} the radiologist's box"
+        panels.append(
+            (film.picture, caption, {"image": image, "finding": finding, "boxed": drawn is not None})
+        )
+    content = {"panels": [{**about, "caption": caption} for _, caption, about in panels]}
+    write_json(content, folder / "figure-2.json")
+    if panels:
+        figure = film_figure([picture for picture, _, _ in panels], [caption for _, caption, _ in panels])
+        (folder / "figure-2.png").write_bytes(save(figure, "png"))
+
+
+def _choose(
+    finding: str, images: Any, probabilities: np.ndarray, boxes: list[Boxes], data: Data
+) -> tuple[str, Boxes | None] | None:
+    order = np.argsort(-probabilities, kind="stable")
+    boxed = {one.image: one for one in boxes if one.finding == finding}
+    for place in order:
+        if images[place] in boxed:
+            return images[place], boxed[images[place]]
+    labels = ChestXray14(data.root).labels()
+    column = labels.values[:, list(PATHOLOGIES).index(finding)]
+    positive = {name for name, value in zip(labels.images, column, strict=True) if value == 1}
+    return next(((images[place], None) for place in order if images[place] in positive), None)
+
+
+def read_json(path: Path) -> Mapping[str, Any]:
+    """What `write_json` wrote."""
+    content: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content

@@ -1,0 +1,195 @@
+"""From upload to result: a bounded queue, decoding side by side, inference in batches."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from chexnet.arrays import Float32
+from chexnet.classifier import Classifier, Prediction
+from chexnet.radiograph import (
+    Radiograph,
+    UnreadableImage,
+    network_input,
+    read_radiograph,
+)
+from chexnet.radiograph.declared_size import declared_pixels
+from chexnet.service.batching import Batcher
+from chexnet.service.config import Limits
+from chexnet.service.metrics import Metrics
+from chexnet.service.problems import overloaded
+from chexnet.service.store import Film, Result, new_id
+from chexnet.service.uploads import Upload
+
+
+@dataclass(frozen=True, eq=False)
+class _Decoded:
+    radiograph: Radiograph
+    film: Film
+    input: Float32[np.ndarray, "3 size size"]
+
+
+@dataclass(frozen=True, eq=False)
+class Unread:
+    """An upload without a result to keep: a damaged file, or one that is no radiograph file at all."""
+
+    prediction: Prediction
+
+
+class PixelBudget:
+    """Room for films that are decoded at the same time; who finds none waits, first come, first served.
+
+    Args:
+        most: pixels of all of them together. A larger film is let in alone.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._turn = asyncio.Lock()
+        self._freed = asyncio.Event()
+        self.used = 0
+
+    @asynccontextmanager
+    async def share(self, pixels: int) -> AsyncIterator[None]:
+        """Room for one film, given back at the end of the block."""
+        pixels = min(pixels, self._most)
+        # The lock serves in order, so that small films never pass a large one for ever.
+        async with self._turn:
+            while self.used + pixels > self._most:
+                self._freed.clear()
+                await self._freed.wait()
+            self.used += pixels
+        try:
+            yield
+        finally:
+            self.used -= pixels
+            self._freed.set()
+
+
+class FilmReader:
+    """Reads uploads with one classifier.
+
+    Args:
+        classifier: shared by all requests.
+        limits: how much may wait, and for how long.
+        metrics: told of batches and outcomes.
+        gate: refuse what is no upright frontal chest radiograph.
+    """
+
+    def __init__(
+        self, classifier: Classifier, limits: Limits, metrics: Metrics, *, gate: bool = True
+    ) -> None:
+        self._classifier = classifier
+        self._limits = limits
+        self._metrics = metrics
+        self._gate = gate
+        self._cores = os.cpu_count() or 1
+        self._decoders = ThreadPoolExecutor(self._cores, "decode")
+        # Decoded films are large, encoded ones small: few are decoded ahead of the next batch.
+        self._slots = asyncio.Semaphore(limits.batch + self._cores)
+        self._room = PixelBudget(limits.decoding_megapixels * 1_000_000)
+        self._batcher = Batcher[_Decoded, Prediction](self._classify, limits.batch, metrics.batch)
+        self._decode_s = self._classify_s = 0.1
+        self.waiting = 0
+
+    async def read(self, uploads: Sequence[Upload]) -> list[Result | Unread]:
+        """One outcome an upload, in their order.
+
+        Raises:
+            Problem: the queue has no room for so many films, or they took too long.
+        """
+        self._admit(len(uploads))
+        tasks = [asyncio.create_task(self._read(upload)) for upload in uploads]
+        try:
+            async with asyncio.timeout(self._limits.timeout_s):
+                return list(await asyncio.gather(*tasks))
+        except TimeoutError:
+            raise overloaded(
+                f"Not read within {self._limits.timeout_s} s; try again later.", self.retry_after_s()
+            ) from None
+        finally:
+            # A caller that gave up, or one failure among several films, leaves no work behind.
+            for task in tasks:
+                task.cancel()
+            self.waiting -= len(uploads)
+
+    def retry_after_s(self) -> float:
+        """When what waits now will have been read."""
+        return min(self.waiting * max(self._decode_s / self._cores, self._classify_s), 60.0)
+
+    def close(self) -> None:
+        """Release the threads."""
+        self._decoders.shutdown(wait=False, cancel_futures=True)
+        self._batcher.close()
+
+    def _admit(self, films: int) -> None:
+        if self.waiting + films > self._limits.queue:
+            raise overloaded(
+                f"{self.waiting} films are waiting and {films} came; at most {self._limits.queue} may wait.",
+                self.retry_after_s(),
+            )
+        self.waiting += films
+
+    async def _read(self, upload: Upload) -> Result | Unread:
+        loop = asyncio.get_running_loop()
+        async with self._slots:
+            pixels = await loop.run_in_executor(self._decoders, declared_pixels, upload.content)
+            async with self._room.share(pixels or 0):
+                outcome: Result | Unread
+                decoded = await loop.run_in_executor(self._decoders, self._decode, upload, pixels)
+                if isinstance(decoded, _Decoded):
+                    outcome = Result(new_id(), await self._batcher.submit(decoded), decoded.film)
+                else:
+                    outcome = decoded
+        self._metrics.film(outcome.prediction.status)
+        return outcome
+
+    def _decode(self, upload: Upload, pixels: int | None) -> "_Decoded | Unread":
+        """On a decoding thread: the film and the network's input, or why there is none."""
+        started = time.monotonic()
+        try:
+            self._check_size(upload.name, pixels)
+            radiograph = read_radiograph(upload.content, name=upload.name)
+            film = Film.of(radiograph)
+            input = network_input(radiograph, self._classifier.metadata.preprocessing)
+        except UnreadableImage as error:
+            return Unread(self._unreadable(upload.name, error.reason))
+        self._decode_s = _smoothed(self._decode_s, time.monotonic() - started)
+        return _Decoded(radiograph, film, input)
+
+    def _check_size(self, name: str, pixels: int | None) -> None:
+        if pixels is not None and pixels > self._limits.megapixels * 1_000_000:
+            raise UnreadableImage(
+                name,
+                f"{pixels / 1e6:,.1f} megapixels; this service reads at most {self._limits.megapixels}",
+            )
+
+    def _classify(self, films: Sequence[_Decoded]) -> list[Prediction]:
+        """On the batch thread: one prediction a film."""
+        started = time.monotonic()
+        inputs = np.stack([film.input for film in films])
+        predictions = self._classifier.predict_inputs(
+            inputs, [film.radiograph for film in films], gate=self._gate
+        )
+        self._classify_s = _smoothed(self._classify_s, (time.monotonic() - started) / len(films))
+        return predictions
+
+    def _unreadable(self, name: str, reason: str) -> Prediction:
+        return Prediction(
+            image=name, status="error", reason=reason, findings=(), model=self._classifier.identity
+        )
+
+
+def _smoothed(before: float, latest: float) -> float:
+    return before + 0.2 * (latest - before)
+
+
+def warm_up(classifier: Classifier) -> None:
+    """Run the network once, so that the first film does not pay for its start."""
+    size = classifier.metadata.preprocessing.size
+    classifier.run(np.zeros((1, 3, size, size), np.float32))

@@ -1,0 +1,42 @@
+"""Lists of image names, one a line, and their hash."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from os import PathLike
+from pathlib import Path
+
+from chexnet.tables.table import read_table
+
+_SEPARATORS = (",", "\t", ";")
+_LABELS = re.compile(r"(\s+[01])+\s*$")
+
+
+def read_image_list(path: str | PathLike[str]) -> tuple[str, ...]:
+    """Image names, one a line, such as ``train_val_list.txt``; or a table with a column of them.
+
+    Labels behind a name, 0 or 1 each, are left off (the lists of arnoweng/CheXNet have them). A name that
+    is there twice counts once.
+
+    Raises:
+        ValueError: the file cannot be read, or is empty, or a line is more than a name: a list that is
+            misread would find no contamination anywhere.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file; expected image names, one a line")
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: expected text, one image name a line ({error})") from error
+    if any(separator in line for line in lines for separator in _SEPARATORS):
+        return tuple(dict.fromkeys(read_table(path).images()))
+    names = tuple(dict.fromkeys(_LABELS.sub("", line).strip() for line in lines if line.strip()))
+    if not names:
+        raise ValueError(f"{path}: holds no image name; expected one a line")
+    return names
+
+
+def hash_image_ids(image_ids: Iterable[str]) -> str:
+    """SHA-256 of the sorted image names, one a line: says which images a model has seen."""
+    return hashlib.sha256("\n".join(sorted(image_ids)).encode()).hexdigest()

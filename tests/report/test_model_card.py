@@ -1,0 +1,175 @@
+import copy
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import chexnet
+from chexnet.classifier.metadata import CalibrationTest
+from chexnet.findings import display_name
+from chexnet.report.model_card.card import NOT_MEASURED, draw_reliability, model_card, read_evaluation
+from chexnet.report.model_card.card_tables import confounds, performance_table
+from chexnet.report.model_card.checklists import CLAIM, TRIPOD_AI
+from chexnet.statistics import measure_reliability
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def model() -> chexnet.Classifier:
+    return chexnet.load(threads=1)
+
+
+@pytest.fixture
+def measured(model):
+    """The committed evaluation, as if it were of this very file."""
+    content = read_evaluation(ROOT / "docs" / "model-card.json")
+    content["model"]["sha256"] = model.identity.sha256
+    return content
+
+
+def sections(card):
+    """Title to text."""
+    parts = re.split(r"^## (.+)$", card, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def test_a_card_without_an_evaluation_says_what_was_not_measured(model):
+    card = model_card(model.metadata, model.identity)
+    assert "Sections that need an evaluation of its films say so" in card
+    found = sections(card)
+    for title in ("Subgroups", "Where it fails", "Confounds looked for"):
+        assert found[title].strip() == NOT_MEASURED.strip()
+    assert model.metadata.intended_use in found["Intended use"]
+    assert str(model.metadata.training["train_ids_sha256"]) in found["Training"]
+
+
+def test_every_finding_has_its_row_and_is_marked_where_it_is_not_validated(model):
+    rows = performance_table(model.metadata).splitlines()[2:]
+    assert len(rows) == len(model.findings)
+    for row, finding in zip(rows, model.metadata.findings, strict=True):
+        assert row.startswith(f"| {display_name(finding.finding)} |")
+        assert f"{finding.auroc.value:.3f} ({finding.auroc.low:.3f}–{finding.auroc.high:.3f})" in row
+        assert f"{finding.positives} / {finding.negatives}" in row
+        assert ("not validated" in row) != finding.validated
+
+
+def test_findings_that_are_not_validated_have_no_operating_point_and_no_subgroup(model, measured):
+    found = sections(model_card(model.metadata, model.identity, measured))
+    for finding in model.metadata.findings:
+        name = f"| {display_name(finding.finding)} |"
+        for title in ("Operating points", "Subgroups", "Where it fails"):
+            assert (name in found[title]) == finding.validated, (title, name)
+
+
+def numbers(content, path=()):
+    """Every number that was measured, with its place."""
+    if isinstance(content, dict):
+        for key, value in content.items():
+            yield from numbers(value, (*path, key))
+    elif isinstance(content, list):
+        for key, value in enumerate(content):
+            yield from numbers(value, (*path, key))
+    elif isinstance(content, float):
+        yield path
+
+
+def test_the_card_is_written_from_the_numbers_and_not_typed(model, measured):
+    before = model_card(model.metadata, model.identity, measured)
+    shown = {"comparisons", "operating_points", "reproduced", "synthetic", "mean_auroc"}
+    places = [path for path in numbers(measured) if path[0] in shown]
+    # Enough to meet every table, few enough to be quick.
+    for path in places[:: max(1, len(places) // 60)]:
+        changed = copy.deepcopy(measured)
+        holder = changed
+        for key in path[:-1]:
+            holder = holder[key]
+        holder[path[-1]] += 0.31
+        assert model_card(model.metadata, model.identity, changed) != before, path
+
+
+def test_an_evaluation_of_another_file_is_refused(model, measured):
+    measured["model"]["sha256"] = "0" * 64
+    with pytest.raises(ValueError, match=r"is of the file 000000000000, the card of .*measure"):
+        model_card(model.metadata, model.identity, measured)
+
+
+@pytest.mark.parametrize("key", ["subgroups", "calibration", "comparisons", "confounds", "limits", "films"])
+def test_an_evaluation_that_lacks_a_part_is_refused(model, measured, key):
+    measured.pop(key)
+    with pytest.raises(ValueError, match=f"the evaluation lacks '{key}'; run recipes/measure.py again"):
+        model_card(model.metadata, model.identity, measured)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "no json"])
+def test_a_file_that_is_no_evaluation_is_refused(tmp_path, text):
+    path = tmp_path / "e.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"e\.json: expected an evaluation"):
+        read_evaluation(path)
+
+
+def test_without_an_evaluation_calibration_is_what_the_file_holds(model):
+    generator = np.random.default_rng(0)
+    labels, probabilities = generator.random(80) < 0.3, generator.random(80)
+    test = CalibrationTest(
+        measure_reliability(labels, probabilities), measure_reliability(labels, probabilities**2)
+    )
+    first, *others = model.metadata.findings
+    others = [replace(finding, calibration_test=None) for finding in others]
+    metadata = replace(model.metadata, findings=(replace(first, calibration_test=test), *others))
+    text = sections(model_card(metadata, model.identity))["Calibration"]
+    (row,) = (line for line in text.splitlines() if display_name(first.finding) in line)
+    assert f"{test.before.ece:.3f} | {test.after.ece:.3f}" in row
+    assert f"{test.before.brier:.4f} | {test.after.brier:.4f}" in row
+    picture = draw_reliability(metadata, None)
+    assert b"<svg" in picture
+    assert picture == draw_reliability(metadata, None)
+
+
+def test_where_calibration_was_not_measured_there_is_nothing_to_draw(model):
+    findings = tuple(replace(finding, calibration_test=None) for finding in model.metadata.findings)
+    metadata = replace(model.metadata, findings=findings)
+    assert sections(model_card(metadata, model.identity))["Calibration"].strip() == "Not measured."
+    with pytest.raises(ValueError, match="no reliability diagram to draw"):
+        draw_reliability(metadata, None)
+
+
+def test_items_of_the_checklists_lead_to_sections_or_documents_that_exist(model):
+    titles = sections(model_card(model.metadata, model.identity))
+    for item in (*CLAIM, *TRIPOD_AI):
+        assert item.places
+        for place in item.places:
+            document = re.fullmatch(r"`(docs/.+)`", place)
+            if document:
+                assert (ROOT / document[1]).exists(), place
+            else:
+                assert place in titles or place == "the model file itself", place
+
+
+def test_a_model_without_maps_that_add_up_has_no_mean_maps(model, measured):
+    measured["confounds"]["mean_maps"] = {}
+    assert "Mean maps" not in confounds(measured, model.metadata)
+
+
+def test_the_command_prints_the_card_and_draws_its_diagrams(tmp_path, measured):
+    from click.testing import CliRunner
+
+    from chexnet.cli import main
+
+    (tmp_path / "e.json").write_text(json.dumps(measured))
+    picture = tmp_path / "r.svg"
+    arguments = ["model", "card", "--evaluation", str(tmp_path / "e.json"), "--reliability", str(picture)]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("# Model card: ")
+    assert f"]({picture})" in result.output
+    assert b"<svg" in picture.read_bytes()
+    measured["model"]["sha256"] = "1" * 64
+    (tmp_path / "e.json").write_text(json.dumps(measured))
+    refused = CliRunner().invoke(main, arguments)
+    assert refused.exit_code == 1
+    assert "the evaluation is of the file 111111111111" in refused.output
