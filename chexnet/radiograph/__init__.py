@@ -1,5 +1,6 @@
 """File or bytes -> Radiograph (a grey image and what its file says of it) -> network input."""
 
+from chexnet.radiograph.dimensions import DeclaredSize, declared_size
 from chexnet.radiograph.errors import NotAChestRadiograph, UnreadableImage
 from chexnet.radiograph.preprocessing import (
     Preprocessing,
@@ -12,10 +13,12 @@ from chexnet.radiograph.radiograph import Radiograph
 from chexnet.radiograph.reading import read_radiograph
 
 __all__ = [
+    "DeclaredSize",
     "NotAChestRadiograph",
     "Preprocessing",
     "Radiograph",
     "UnreadableImage",
+    "declared_size",
     "network_input",
     "packed_grey",
     "packed_input",

@@ -15,10 +15,10 @@ from chexnet.classifier import Classifier, Prediction
 from chexnet.radiograph import (
     Radiograph,
     UnreadableImage,
+    declared_size,
     network_input,
     read_radiograph,
 )
-from chexnet.radiograph.declared_size import declared_pixels
 from chexnet.service.batching import Batcher
 from chexnet.service.config import Limits
 from chexnet.service.metrics import Metrics
@@ -138,7 +138,8 @@ class FilmReader:
     async def _read(self, upload: Upload) -> Result | Unread:
         loop = asyncio.get_running_loop()
         async with self._slots:
-            pixels = await loop.run_in_executor(self._decoders, declared_pixels, upload.content)
+            size = await loop.run_in_executor(self._decoders, declared_size, upload.content)
+            pixels = None if size is None else size.pixels
             async with self._room.share(pixels or 0):
                 outcome: Result | Unread
                 decoded = await loop.run_in_executor(self._decoders, self._decode, upload, pixels)

@@ -1,7 +1,11 @@
 """One DICOM file -> Radiograph."""
 
+from chexnet.radiograph.dicom.file_format import PARSER_FAILURES, pydicom_muted, read_part10
 from chexnet.radiograph.dicom.header import read_dicom
 
 __all__ = [
+    "PARSER_FAILURES",
+    "pydicom_muted",
     "read_dicom",
+    "read_part10",
 ]
