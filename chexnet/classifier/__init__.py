@@ -2,6 +2,7 @@
 
 from chexnet.classifier.batch import Outcome, PredictionJob, run_job
 from chexnet.classifier.classifier import Check, Classifier, load, verify
+from chexnet.classifier.contours import contours_of
 from chexnet.classifier.gate import GateMetadata
 from chexnet.classifier.inputs import InputFile, Inputs, Scored, find_inputs, score_files
 from chexnet.classifier.metadata import InvalidModel, ModelMetadata
@@ -21,6 +22,7 @@ __all__ = [
     "Prediction",
     "PredictionJob",
     "Scored",
+    "contours_of",
     "find_inputs",
     "load",
     "run_job",
