@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from bars import between_bars
 
-from chexnet.evaluation.measures import Measure, Measurements, Resampling
+from chexnet.evaluation.measures import Measurements, Resampling
 from chexnet.radiograph import Preprocessing
-from chexnet.statistics import NotEstimable, Ranking, auroc, auroc_interval, clusters_of
+from chexnet.statistics import Estimate, NotEstimable, Ranking, auroc, auroc_interval, clusters_of
 
 SAMPLES = 2_000
 BORDER, CORNER = 1 / 16, 1 / 5
@@ -126,7 +126,7 @@ def area(present: np.ndarray, score: np.ndarray, patients: np.ndarray) -> dict[s
         found = auroc_interval(present, score.astype(float), patients=patients)
     except NotEstimable as error:
         return {"value": None, "low": None, "high": None, "reason": str(error)} | counts
-    return {"value": round(found.value, 4), "low": round(found.low, 4), "high": round(found.high, 4)} | counts
+    return measure(found) | counts
 
 
 def mean_auroc(films: Films) -> dict[str, Any]:
@@ -202,9 +202,9 @@ def _measurements(films: Films) -> tuple[Measurements, np.ndarray]:
     return Measurements(int(clusters.max()) + 1, Resampling(samples=SAMPLES)), clusters
 
 
-def measure(found: Measure) -> dict[str, Any]:
+def measure(found: Estimate) -> dict[str, Any]:
     """As JSON, to four digits."""
-    numbers = {"value": found.value, "low": found.low, "high": found.high}
+    numbers = found.numbers()
     return {name: None if value is None else round(float(value), 4) for name, value in numbers.items()}
 
 

@@ -137,6 +137,8 @@ class ModelMetadata:
     def to_json(self) -> str:
         """As it is stored."""
         content = {"format": FORMAT, **asdict(self), "preprocessing": self.preprocessing.to_dict()}
+        for entry, finding in zip(content["findings"], self.findings, strict=True):
+            entry["auroc"] = None if finding.auroc is None else finding.auroc.numbers()
         return json.dumps(content, ensure_ascii=False, allow_nan=False)
 
     @classmethod
@@ -178,7 +180,7 @@ def _finding(entry: dict[str, Any]) -> FindingMetadata:
     test = entry.pop("calibration_test", None)
     return FindingMetadata(
         calibration=calibration,
-        auroc=None if auroc is None else Estimate(**auroc),
+        auroc=None if auroc is None else Estimate.from_numbers(auroc),
         calibration_test=None
         if test is None
         else CalibrationTest(_reliability(test["before"]), _reliability(test["after"])),

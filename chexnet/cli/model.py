@@ -8,6 +8,7 @@ import click
 from chexnet.classifier import Classifier, GateMetadata, InvalidModel, load, verify
 from chexnet.classifier.metadata import FindingMetadata
 from chexnet.classifier.prediction import NO_MAPS
+from chexnet.statistics import Estimate
 
 _MAPS = {
     "mean": "the mean of a map plus its bias is the logit",
@@ -130,7 +131,7 @@ def _card(classifier: Classifier) -> str:
     ]
     for finding in metadata.findings:
         area = finding.auroc
-        auroc = "not estimable" if area is None else f"{area.value:.3f} ({area.low:.3f}–{area.high:.3f})"
+        auroc = "not estimable" if area is None else area.text(3)
         threshold = finding.threshold(classifier.policy)
         line = (
             f"{finding.finding:<20}{auroc:>24}{finding.positives:>10}{finding.negatives:>10}"
@@ -150,6 +151,6 @@ def _gate(gate: GateMetadata | None) -> list[str]:
         return ["gate          none: any picture is read"]
     lines = [f"gate          {gate.sha256[:12]}, passes at {gate.threshold:g}; refused of what it never saw:"]
     for entry in gate.measured:
-        share = f"{entry.refused / entry.pictures:.2%} ({entry.low:.2%}–{entry.high:.2%})"
+        share = Estimate(entry.refused / entry.pictures, entry.low, entry.high).text(2, percent=True)
         lines.append(f"  {entry.kind:<44}{entry.refused:>6} of {entry.pictures:<6}{share:>26}")
     return lines

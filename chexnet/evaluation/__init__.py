@@ -1,7 +1,6 @@
 """From predictions and labels to the paper's tables, figures and the report."""
 
 from chexnet.evaluation.evaluate import EvaluateOptions, Evaluation, FindingResult, evaluate
-from chexnet.evaluation.measures import Measure
 from chexnet.evaluation.operating_points import (
     Thresholds,
     choose_thresholds,
@@ -14,7 +13,6 @@ __all__ = [
     "EvaluateOptions",
     "Evaluation",
     "FindingResult",
-    "Measure",
     "ReaderComparison",
     "ReadersOptions",
     "Thresholds",

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chexnet.evaluation.measures import Measure, Measurements, Resampling
-from chexnet.statistics import NotEstimable, Ranking, clusters_of, compare_aurocs, holm
+from chexnet.evaluation.measures import Measurements, Resampling
+from chexnet.statistics import Estimate, NotEstimable, Ranking, clusters_of, compare_aurocs, holm
 from chexnet.statistics.bootstrap import Progress
 from chexnet.tables.joined import Cohort
 
@@ -21,9 +21,9 @@ class FindingComparison:
         p_holm: corrected for all findings compared.
     """
 
-    first: Measure
-    second: Measure
-    difference: Measure
+    first: Estimate
+    second: Estimate
+    difference: Estimate
     p_value: float | None
     p_holm: float | None
 
@@ -42,7 +42,7 @@ class ModelComparison:
     images: int
     left_out: int
     findings: Mapping[str, FindingComparison]
-    mean_difference: Measure
+    mean_difference: Estimate
 
 
 def compare_models(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from chexnet.evaluation.comparison import ModelComparison, compare_models
-from chexnet.evaluation.measures import Measure, Measurements, Resampling
+from chexnet.evaluation.measures import Measurements, Resampling
 from chexnet.evaluation.operating_points import Thresholds
 from chexnet.evaluation.subgroups import Gap, Subgroup, add_subgroups, collect_subgroups
 from chexnet.leakage.training_images import Contamination, TrainingImages, find_contamination
@@ -15,6 +15,7 @@ from chexnet.literature import systems_below
 from chexnet.paper import BOOTSTRAP_SAMPLES, CONFIDENCE
 from chexnet.statistics import (
     Decisions,
+    Estimate,
     NotEstimable,
     Ranking,
     WeightedMean,
@@ -74,12 +75,12 @@ class FindingResult:
     positives: int
     negatives: int
     unlabelled: int
-    auroc: Measure
-    auprc: Measure
-    brier: Measure
+    auroc: Estimate
+    auprc: Estimate
+    brier: Estimate
     ece: float | None
     threshold: float | None
-    decisions: Mapping[str, Measure]
+    decisions: Mapping[str, Estimate]
     above: Sequence[str]
 
 
@@ -96,7 +97,7 @@ class Evaluation:
     cohort: Cohort
     options: EvaluateOptions
     findings: Mapping[str, FindingResult]
-    mean_auroc: Measure
+    mean_auroc: Estimate
     mean_of: Sequence[str]
     subgroups: Sequence[Subgroup]
     gaps: Sequence[Gap]
@@ -116,7 +117,7 @@ def evaluate(
     training: TrainingImages | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Measure predictions against labels, with intervals over patients.
+    """Estimate predictions against labels, with intervals over patients.
 
     Args:
         predictions: a table with one row an image (see ``read_predictions``), or its contents.
@@ -217,16 +218,15 @@ def _finding(
     )
 
 
-def _auroc(cohort: Cohort, finding: str, measurements: Measurements) -> Measure:
+def _auroc(cohort: Cohort, finding: str, measurements: Measurements) -> Estimate:
     """The AUROC; where it is exactly 0 or 1, with the exact bound, as all resamples agree then."""
     measured = measurements.measure(f"auroc/{finding}")
     if measured.value not in {0.0, 1.0} or int(cohort.clusters.max()) == 0:
         return measured
     known = cohort.known(finding)
-    estimate = auroc_interval(
+    return auroc_interval(
         cohort.present(finding)[known],
         cohort.probabilities(finding)[known],
         measurements.confidence,
         cohort.clusters[known],
     )
-    return Measure(estimate.value, estimate.low, estimate.high)

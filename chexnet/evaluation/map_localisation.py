@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from chexnet.arrays import Float
-from chexnet.evaluation.measures import Measure, Measurements, Resampling
-from chexnet.statistics import WeightedMean, clusters_of
+from chexnet.evaluation.measures import Measurements, Resampling
+from chexnet.statistics import Estimate, WeightedMean, clusters_of
 from chexnet.statistics.box_overlap import THRESHOLDS, FilmLocalisation, localise, random_maps
 from chexnet.tables.boxes import FILM_SIDE, Boxes, read_boxes
 from chexnet.tables.table import PATIENT_COLUMNS, BadTable, read_table
@@ -28,11 +28,11 @@ class FindingLocalisation:
     finding: str
     films: int
     patients: int
-    pointing: Measure
-    iobb: Sequence[Measure]
-    iou: Sequence[Measure]
-    iobb_false_positives: Sequence[Measure]
-    iou_false_positives: Sequence[Measure]
+    pointing: Estimate
+    iobb: Sequence[Estimate]
+    iou: Sequence[Estimate]
+    iobb_false_positives: Sequence[Estimate]
+    iou_false_positives: Sequence[Estimate]
     control_pointing: float
     control_iobb: Sequence[float]
     control_iou: Sequence[float]
@@ -84,7 +84,7 @@ def _finding(
     measurements.resample()
     control = _control(boxes, resampling.seed)
 
-    def at_each(name: str) -> list[Measure]:
+    def at_each(name: str) -> list[Estimate]:
         return [measurements.measure(f"{name}/{threshold}") for threshold in THRESHOLDS]
 
     return FindingLocalisation(

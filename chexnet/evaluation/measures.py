@@ -8,7 +8,7 @@ import numpy as np
 
 from chexnet.arrays import Float
 from chexnet.statistics import (
-    Interval,
+    Estimate,
     NotEstimable,
     bca_interval,
     bootstrap,
@@ -16,29 +16,6 @@ from chexnet.statistics import (
     percentile_interval,
 )
 from chexnet.statistics.bootstrap import Progress, Statistic
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A number, its interval, and the reason where either is None."""
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    reason: str | None = None
-
-    @property
-    def interval(self) -> list[float] | None:
-        """[low, high], or None."""
-        return None if self.low is None or self.high is None else [self.low, self.high]
-
-    def show(self, digits: int = 4) -> str:
-        """As in a table: ``0.7617 (0.7390-0.7841)``, or a dash."""
-        if self.value is None:
-            return "not estimable"
-        if self.low is None or self.high is None:
-            return f"{self.value:.{digits}f}"
-        return f"{self.value:.{digits}f} ({self.low:.{digits}f}–{self.high:.{digits}f})"
 
 
 @dataclass(frozen=True)
@@ -108,38 +85,40 @@ class Measurements:
         value = self._values.get(name, np.nan)
         return None if np.isnan(value) else value
 
-    def measure(self, name: str) -> Measure:
+    def measure(self, name: str) -> Estimate:
         """One statistic with its interval."""
         return self.combine({name: 1.0})
 
-    def mean(self, names: Iterable[str]) -> Measure:
+    def mean(self, names: Iterable[str]) -> Estimate:
         """The mean of several, such as the mean AUROC, on the same resamples."""
         chosen = list(names)
         return self.combine({name: 1 / len(chosen) for name in chosen})
 
-    def difference(self, first: str, second: str) -> Measure:
+    def difference(self, first: str, second: str) -> Estimate:
         """First minus second on the same resamples."""
         return self.combine({first: 1.0, second: -1.0})
 
-    def combine(self, weights: dict[str, float]) -> Measure:
+    def combine(self, weights: dict[str, float]) -> Estimate:
         """A weighted sum of statistics with its interval."""
         missing = next((name for name in weights if self.value(name) is None), None)
         if missing is not None or not weights:
-            return Measure(None, reason=self._reasons.get(missing or "", "not estimable: nothing to measure"))
+            return Estimate(
+                None, reason=self._reasons.get(missing or "", "not estimable: nothing to measure")
+            )
         value = sum(weight * self._values[name] for name, weight in weights.items())
         if self._distribution is None:
-            return Measure(value, reason="no interval: all images are of one patient")
+            return Estimate(value, reason="no interval: all images are of one patient")
         try:
             interval = self._interval(value, weights)
         except NotEstimable as error:
-            return Measure(value, reason=str(error))
-        return Measure(value, interval.low, interval.high)
+            return Estimate(value, reason=str(error))
+        return Estimate(value, *interval)
 
     def distribution(self, weights: dict[str, float]) -> Float[np.ndarray, " samples"]:
         """The resampled values of a weighted sum of statistics."""
         return self._combined(self._distribution, weights)
 
-    def _interval(self, value: float, weights: dict[str, float]) -> Interval:
+    def _interval(self, value: float, weights: dict[str, float]) -> tuple[float, float]:
         distribution, confidence = self.distribution(weights), self._resampling.confidence
         if self._leave_one_out is None:
             return percentile_interval(distribution, confidence)

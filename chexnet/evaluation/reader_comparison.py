@@ -9,12 +9,12 @@ from typing import Literal
 import numpy as np
 
 from chexnet.arrays import Bool, Float, Int
-from chexnet.evaluation.measures import Measure, Resampling
+from chexnet.evaluation.measures import Resampling
 from chexnet.paper import BOOTSTRAP_SAMPLES, CONFIDENCE
 from chexnet.statistics import (
     Confusion,
+    Estimate,
     NotEstimable,
-    RaterScore,
     auroc_interval,
     clusters_of,
     cohens_kappa,
@@ -111,15 +111,15 @@ class ReaderComparison:
     not_predicted: int
     resampled: str
     present: Mapping[str, int]
-    readers: Mapping[str, Measure]
-    readers_mean: Measure
-    model: Measure
-    difference: Measure
+    readers: Mapping[str, Estimate]
+    readers_mean: Estimate
+    model: Estimate
+    difference: Estimate
     significant: bool | None
     pairs: Float[np.ndarray, "raters raters"]
     agreement: Agreement
     against_consensus: Mapping[str, OperatingPoint]
-    model_auroc: Measure
+    model_auroc: Estimate
     consensus: Float[np.ndarray, " images"]
     probabilities: Float[np.ndarray, " images"]
 
@@ -233,10 +233,10 @@ def _compare(
             **{name: int(np.nansum(row)) for name, row in zip(readings.readers, values, strict=True)},
             model_name: int(calls.sum()),
         },
-        readers={name: _measure(one) for name, one in zip(readings.readers, study.readers, strict=True)},
-        readers_mean=_measure(study.readers_mean),
-        model=_measure(study.model),
-        difference=_measure(study.difference),
+        readers=dict(zip(readings.readers, study.readers, strict=True)),
+        readers_mean=study.readers_mean,
+        model=study.model,
+        difference=study.difference,
         significant=study.significant,
         pairs=study.pairs,
         agreement=_agreement(readings.readers, values),
@@ -275,12 +275,6 @@ def _clusters(
     if readings.patients is None:
         raise ValueError("the readings have no column patient; add it, or resample images as the paper does")
     return clusters_of(np.array(readings.patients)[rows], rows.size)
-
-
-def _measure(score: RaterScore) -> Measure:
-    if score.interval is None:
-        return Measure(score.f1, reason=score.reason)
-    return Measure(score.f1, score.interval.low, score.interval.high)
 
 
 def _agreement(readers: Sequence[str], values: Float[np.ndarray, "readers images"]) -> Agreement:
@@ -324,10 +318,9 @@ def _operating_point(
 
 def _auroc(
     majority: Float[np.ndarray, " images"], probabilities: Float[np.ndarray, " images"], confidence: float
-) -> Measure:
+) -> Estimate:
     known = ~np.isnan(majority)
     try:
-        estimate = auroc_interval(majority[known] == 1, probabilities[known], confidence)
+        return auroc_interval(majority[known] == 1, probabilities[known], confidence)
     except NotEstimable as error:
-        return Measure(None, reason=str(error))
-    return Measure(estimate.value, estimate.low, estimate.high)
+        return Estimate(None, reason=str(error))

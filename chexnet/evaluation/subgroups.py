@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from chexnet.arrays import Bool, Float
-from chexnet.evaluation.measures import Measure, Measurements
-from chexnet.statistics import NotEstimable, Ranking
+from chexnet.evaluation.measures import Measurements
+from chexnet.statistics import Estimate, NotEstimable, Ranking
 from chexnet.tables.joined import Cohort
 
 AGE_BANDS = ((0, 18), (18, 40), (40, 60), (60, 80), (80, 121))
@@ -30,7 +30,7 @@ class Subgroup:
     images: int
     patients: int
     positives: Mapping[str, int]
-    auroc: Mapping[str, Measure]
+    auroc: Mapping[str, Estimate]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Gap:
     finding: str
     highest: str
     lowest: str
-    difference: Measure
+    difference: Estimate
 
 
 def groupings(cohort: Cohort) -> dict[str, list[str]]:

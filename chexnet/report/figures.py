@@ -12,10 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from chexnet.evaluation.evaluate import Evaluation
-from chexnet.evaluation.measures import Measure
 from chexnet.evaluation.reader_comparison import ReaderComparison
 from chexnet.literature import TABLE_2_COLUMNS
-from chexnet.statistics import reliability_curve, roc_curve
+from chexnet.statistics import Estimate, reliability_curve, roc_curve
 from chexnet.statistics.curve_bands import precision_recall_band, roc_band
 from chexnet.tables.joined import Cohort
 
@@ -191,7 +190,7 @@ def readers_figure(comparison: ReaderComparison) -> Figure:
             curve.sensitivity,
             color=BLUE,
             linewidth=1.4,
-            label=f"{comparison.model_name}, AUROC {comparison.model_auroc.show(3)}",
+            label=f"{comparison.model_name}, AUROC {comparison.model_auroc.text(3)}",
         )
     points = operating_places(comparison)
     if comparison.model_name in points:
@@ -291,7 +290,7 @@ def _empty(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _interval(axes: Axes, row: int, measure: Measure, colour: str) -> None:
+def _interval(axes: Axes, row: int, measure: Estimate, colour: str) -> None:
     if measure.value is None:
         return
     if measure.low is not None and measure.high is not None:
@@ -317,5 +316,5 @@ def _spoken(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _stacked(measure: Measure) -> str:
-    return measure.show(3).replace(" (", "\n(")
+def _stacked(measure: Estimate) -> str:
+    return measure.text(3).replace(" (", "\n(")

@@ -9,11 +9,11 @@ from typing import Any
 from chexnet._version import __version__
 from chexnet.evaluation.comparison import ModelComparison
 from chexnet.evaluation.evaluate import Evaluation, FindingResult
-from chexnet.evaluation.measures import Measure
 from chexnet.evaluation.reader_comparison import ReaderComparison
 from chexnet.evaluation.subgroups import Gap, Subgroup
 from chexnet.leakage.training_images import Contamination
 from chexnet.literature import TABLE_2_COLUMNS
+from chexnet.statistics import Estimate
 from chexnet.tables.joined import Cohort
 
 
@@ -26,7 +26,7 @@ def write_json(content: dict[str, Any], path: Path) -> None:
     )
 
 
-def measure_fields(name: str, measure: Measure) -> dict[str, Any]:
+def measure_fields(name: str, measure: Estimate) -> dict[str, Any]:
     """``name``, ``name_ci`` as [low, high], and ``name_reason`` where either is null."""
     fields: dict[str, Any] = {name: measure.value, f"{name}_ci": measure.interval}
     return fields if measure.reason is None else fields | {f"{name}_reason": measure.reason}
@@ -152,7 +152,7 @@ def readers_content(comparisons: Sequence[ReaderComparison]) -> dict[str, Any]:
     return content[0] if len(content) == 1 else {"findings": {one["finding"]: one for one in content}}
 
 
-def _f1(measure: Measure) -> dict[str, Any]:
+def _f1(measure: Estimate) -> dict[str, Any]:
     fields: dict[str, Any] = {"f1": measure.value, "ci": measure.interval}
     return fields if measure.reason is None else fields | {"reason": measure.reason}
 

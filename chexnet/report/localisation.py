@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from chexnet.evaluation.map_localisation import FindingLocalisation, Localisation
-from chexnet.evaluation.measures import Measure
 from chexnet.literature import WANG_2017, WANG_2017_IOU
 from chexnet.report.tables import Grid
+from chexnet.statistics import Estimate
 from chexnet.statistics.box_overlap import THRESHOLDS
 
 
@@ -60,7 +60,7 @@ def finding_line(one: FindingLocalisation, resampled: str) -> str:
     """Films, and the pointing game beside its control."""
     return (
         f"{one.finding}: {one.films} films of {one.patients} {resampled}; pointing game "
-        f"{one.pointing.show(3)}, control {one.control_pointing:.3f}"
+        f"{one.pointing.text(3)}, control {one.control_pointing:.3f}"
     )
 
 
@@ -70,11 +70,11 @@ def localisation_grid(one: FindingLocalisation) -> Grid:
     rows = [
         [
             f"T = {threshold}",
-            one.iobb[place].show(3),
+            one.iobb[place].text(3),
             f"{one.control_iobb[place]:.3f}",
             _published(WANG_2017.get(one.finding, {}).get(threshold)),
-            one.iobb_false_positives[place].show(2),
-            one.iou[place].show(3),
+            one.iobb_false_positives[place].text(2),
+            one.iou[place].text(3),
             f"{one.control_iou[place]:.3f}",
             _published(wang_iou.get(threshold)),
         ]
@@ -84,7 +84,7 @@ def localisation_grid(one: FindingLocalisation) -> Grid:
     return Grid(head, rows)
 
 
-def _named(one: FindingLocalisation) -> dict[str, Sequence[Measure]]:
+def _named(one: FindingLocalisation) -> dict[str, Sequence[Estimate]]:
     return {
         "iobb": one.iobb,
         "iou": one.iou,

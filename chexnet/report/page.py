@@ -190,7 +190,7 @@ def report_html(report: Report, drawn: dict[str, Figure] | None = None) -> str:
 def _lead(evaluation: Evaluation) -> str:
     parts = [
         paragraph(
-            f"Mean AUROC of {len(evaluation.mean_of)} pathologies: **{evaluation.mean_auroc.show()}** "
+            f"Mean AUROC of {len(evaluation.mean_of)} pathologies: **{evaluation.mean_auroc.text(4)}** "
             f"on {len(evaluation.cohort.labels.images):,} images; split: {evaluation.options.split}.",
             "headline",
         ),

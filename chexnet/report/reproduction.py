@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chexnet.evaluation.measures import Measure
 from chexnet.paper import PATHOLOGIES, TABLE_1, TABLE_1_DIFFERENCE, TABLE_2
 from chexnet.report.figures import save
 from chexnet.report.html import (
@@ -22,6 +21,7 @@ from chexnet.report.html import (
 from chexnet.report.page import LIMITATIONS
 from chexnet.report.reproduction_figures import losses_figure, table_2_figure
 from chexnet.report.tables import Grid
+from chexnet.statistics import Estimate
 
 TITLES = {
     "chexnet": "CheXNet",
@@ -209,7 +209,7 @@ def _comparisons(evaluations: Mapping[str, Mapping[str, Any]]) -> list[str]:
             difference = _measure(found, "mean_difference")
             lines.append(
                 f"Mean AUROC, {found['first']} minus {found['second']}, paired on {found['images']:,} test "
-                f"images: {difference.show()}. Single pathologies are in evaluate-{name}/report.html."
+                f"images: {difference.text(4)}. Single pathologies are in evaluate-{name}/report.html."
             )
     return lines
 
@@ -234,9 +234,9 @@ def _pneumonia(results: Results) -> str:
 
 
 def _table_1(found: Mapping[str, Any] | None) -> str:
-    published = {name: Measure(value, *interval) for name, (value, interval) in TABLE_1.items()}
-    rows = [[name, measure.show(3)] for name, measure in published.items()]
-    rows.append(["CheXNet minus average", Measure(TABLE_1_DIFFERENCE[0], *TABLE_1_DIFFERENCE[1]).show(3)])
+    published = {name: Estimate(value, *interval) for name, (value, interval) in TABLE_1.items()}
+    rows = [[name, measure.text(3)] for name, measure in published.items()]
+    rows.append(["CheXNet minus average", Estimate(TABLE_1_DIFFERENCE[0], *TABLE_1_DIFFERENCE[1]).text(3)])
     parts = [table(Grid(["F1", "published"], rows), "Table 1 of the paper: pneumonia, 420 films")]
     if found is None or "missing" in found:
         missing = (
@@ -322,9 +322,9 @@ def _localisation_grid(found: Mapping[str, Any]) -> Grid:
 
 def _at(one: Mapping[str, Any], kind: str, place: int, published: float | None) -> list[str]:
     value, interval = one[kind]["value"][place], one[kind]["ci"][place]
-    measured = Measure(value, *(interval or (None, None)))
+    measured = Estimate(value, *(interval or (None, None)))
     noise = one["control"][kind][place]
-    return [measured.show(3), f"{noise:.3f}", "–" if published is None else f"{published:.3f}"]
+    return [measured.text(3), f"{noise:.3f}", "–" if published is None else f"{published:.3f}"]
 
 
 def _training(results: Results) -> str:
@@ -361,13 +361,13 @@ def _commands(results: Results) -> str:
     )
 
 
-def _measure(entry: Mapping[str, Any], name: str, interval: str | None = None) -> Measure:
+def _measure(entry: Mapping[str, Any], name: str, interval: str | None = None) -> Estimate:
     low, high = entry.get(interval or f"{name}_ci") or (None, None)
-    return Measure(entry[name], low, high)
+    return Estimate(entry[name], low, high)
 
 
 def _show(entry: Mapping[str, Any], name: str, interval: str | None = None, digits: int = 4) -> str:
-    return _measure(entry, name, interval).show(digits)
+    return _measure(entry, name, interval).text(digits)
 
 
 def _mean(areas: Mapping[str, float]) -> float:

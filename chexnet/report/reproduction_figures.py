@@ -6,16 +6,16 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from chexnet.evaluation.measures import Measure
 from chexnet.paper import TABLE_2
 from chexnet.report.figures import BLUE, GREEN, ORANGE, PURPLE, STYLE
+from chexnet.statistics import Estimate
 
 COLOURS = {"CheXNet": ORANGE, "Wang et al. (2017)": BLUE, "Yao et al. (2017)": GREEN}
 MARKERS = {"CheXNet": "o", "Wang et al. (2017)": "s", "Yao et al. (2017)": "^"}
 
 
 @rc_context(STYLE)
-def table_2_figure(measured: Mapping[str, Mapping[str, Measure]]) -> Figure:
+def table_2_figure(measured: Mapping[str, Mapping[str, Estimate]]) -> Figure:
     """Table 2 as a dot plot: each trained network with its intervals, and its published values hollow."""
     findings = list(next(iter(measured.values())))
     figure = Figure(figsize=(7.2, 0.42 * len(findings) + 1.4), layout="constrained")

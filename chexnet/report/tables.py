@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from chexnet.evaluation.comparison import ModelComparison
 from chexnet.evaluation.evaluate import DECISIONS, Evaluation
-from chexnet.evaluation.measures import Measure
 from chexnet.evaluation.reader_comparison import ReaderComparison
 from chexnet.evaluation.subgroups import Gap, Subgroup
 from chexnet.literature import TABLE_2_COLUMNS
@@ -43,7 +42,7 @@ def table_2(evaluation: Evaluation) -> Grid:
     ]
     rows = []
     for name, result in evaluation.findings.items():
-        measured = result.auroc.show()
+        measured = result.auroc.text(4)
         if published and len(result.above) == len(published):
             measured = f"**{measured}**"
         others = [f"{column.auroc[name]:.4f}" if name in column.auroc else "–" for column in published]
@@ -51,7 +50,7 @@ def table_2(evaluation: Evaluation) -> Grid:
     # A mean over other findings than the paper's 14 has no counterpart in the paper.
     comparable = set(evaluation.mean_of) == set(PATHOLOGIES)
     means = [f"{column.mean:.4f}" if comparable else "–" for column in published]
-    rows.append([f"mean of {len(evaluation.mean_of)}", "", "", evaluation.mean_auroc.show(), *means])
+    rows.append([f"mean of {len(evaluation.mean_of)}", "", "", evaluation.mean_auroc.text(4), *means])
     return Grid(head, rows)
 
 
@@ -64,8 +63,8 @@ def other_measures(evaluation: Evaluation) -> Grid:
             if one.positives + one.negatives
             else "–",
             f"{one.unlabelled:,}",
-            one.auprc.show(),
-            one.brier.show(),
+            one.auprc.text(4),
+            one.brier.text(4),
             "–" if one.ece is None else f"{one.ece:.4f}",
         ]
         for name, one in evaluation.findings.items()
@@ -76,7 +75,7 @@ def other_measures(evaluation: Evaluation) -> Grid:
 def operating_points(evaluation: Evaluation) -> Grid:
     """F1, sensitivity, specificity, PPV and NPV at the thresholds."""
     rows = [
-        [name, f"{one.threshold:.4g}", *(one.decisions[which].show(3) for which in DECISIONS)]
+        [name, f"{one.threshold:.4g}", *(one.decisions[which].text(3) for which in DECISIONS)]
         for name, one in evaluation.findings.items()
         if one.threshold is not None
     ]
@@ -86,10 +85,17 @@ def operating_points(evaluation: Evaluation) -> Grid:
 def comparison_grid(comparison: ModelComparison) -> Grid:
     """Paired differences with Holm's correction."""
     rows = [
-        [name, one.first.show(), one.second.show(), signed(one.difference), _p(one.p_value), _p(one.p_holm)]
+        [
+            name,
+            one.first.text(4),
+            one.second.text(4),
+            one.difference.text(4, signed=True),
+            _p(one.p_value),
+            _p(one.p_holm),
+        ]
         for name, one in comparison.findings.items()
     ]
-    rows.append(["mean", "", "", signed(comparison.mean_difference), "", ""])
+    rows.append(["mean", "", "", comparison.mean_difference.text(4, signed=True), "", ""])
     return Grid(["AUROC", comparison.first, comparison.second, "difference", "p (DeLong)", "p (Holm)"], rows)
 
 
@@ -101,7 +107,7 @@ def subgroup_grid(subgroups: Sequence[Subgroup]) -> Grid:
             f"{one.grouping}: {one.name}",
             f"{one.images:,}",
             f"{one.patients:,}",
-            *(one.auroc[name].show(3) for name in findings),
+            *(one.auroc[name].text(3) for name in findings),
         ]
         for one in subgroups
     ]
@@ -110,11 +116,11 @@ def subgroup_grid(subgroups: Sequence[Subgroup]) -> Grid:
 
 def gap_grid(gaps: Iterable[Gap]) -> Grid:
     """Gaps between the highest and the lowest group whose interval excludes zero, widest first."""
-    clear = [gap for gap in gaps if gap.difference.low is not None and gap.difference.low > 0]
+    clear = [gap for gap in gaps if gap.difference.above(0.0)]
     return Grid(
         ["finding", "grouping", "highest", "lowest", "difference of AUROC"],
         [
-            [gap.finding, gap.grouping, gap.highest, gap.lowest, gap.difference.show(3)]
+            [gap.finding, gap.grouping, gap.highest, gap.lowest, gap.difference.text(3)]
             for gap in sorted(clear, key=lambda gap: -(gap.difference.value or 0))
         ],
     )
@@ -122,10 +128,10 @@ def gap_grid(gaps: Iterable[Gap]) -> Grid:
 
 def readers_grid(one: ReaderComparison) -> Grid:
     """Table 1 for one finding."""
-    rows = [[name, f"{one.present[name]}", f1.show(3)] for name, f1 in one.readers.items()]
-    rows.append(["Radiologist avg.", "", one.readers_mean.show(3)])
-    rows.append([one.model_name, f"{one.present[one.model_name]}", one.model.show(3)])
-    rows.append(["difference", "", signed(one.difference, 3)])
+    rows = [[name, f"{one.present[name]}", f1.text(3)] for name, f1 in one.readers.items()]
+    rows.append(["Radiologist avg.", "", one.readers_mean.text(3)])
+    rows.append([one.model_name, f"{one.present[one.model_name]}", one.model.text(3)])
+    rows.append(["difference", "", one.difference.text(3, signed=True)])
     return Grid(
         [f"{one.finding}: F1 against each of the others", "calls present", "mean F1 (interval)"], rows
     )
@@ -155,15 +161,6 @@ def kappa_grid(one: ReaderComparison) -> Grid:
         ["reader", "reader", "Cohen's kappa"],
         [[first, second, number(kappa)] for (first, second), kappa in one.agreement.cohen.items()],
     )
-
-
-def signed(measure: Measure, digits: int = 4) -> str:
-    """A difference: ``+0.0510 (+0.0050 to +0.0840)``."""
-    if measure.value is None:
-        return "not estimable"
-    if measure.low is None or measure.high is None:
-        return f"{measure.value:+.{digits}f}"
-    return f"{measure.value:+.{digits}f} ({measure.low:+.{digits}f} to {measure.high:+.{digits}f})"
 
 
 def number(value: float | None) -> str:

@@ -105,7 +105,7 @@ def show_readers(one: ReaderComparison) -> str:
         verdict(one),
         agreement_line(one),
         consensus_grid(one).markdown(),
-        f"AUROC of {one.model_name} against the majority of all readers: {one.model_auroc.show(3)}.",
+        f"AUROC of {one.model_name} against the majority of all readers: {one.model_auroc.text(3)}.",
     ]
     missing = "\n".join(f"- {reason}" for reason in reader_reasons(one))
     return "\n\n".join([*lines, missing] if missing else lines)

@@ -284,7 +284,7 @@ def _card_finding(entry: FindingMetadata, policy: str) -> dict[str, Any]:
     return {
         "finding": entry.finding,
         "display": display_name(entry.finding),
-        "auroc": None if entry.auroc is None else asdict(entry.auroc),
+        "auroc": None if entry.auroc is None else entry.auroc.numbers(),
         "positives": entry.positives,
         "negatives": entry.negatives,
         "threshold": entry.threshold(policy),
@@ -301,9 +301,9 @@ def why_not_validated(entry: FindingMetadata) -> str:
     if entry.auroc is None:
         return f"{NOT_VALIDATED}: its AUROC cannot be estimated, {films}."
     area = entry.auroc
-    auroc = f"AUROC {area.value:.2f} ({area.low:.2f}–{area.high:.2f})"
-    if area.low > 0.5 and not entry.thresholds:
+    auroc = f"AUROC {area.text(2)}"
+    if area.above(0.5) and not entry.thresholds:
         return f"{NOT_VALIDATED}: too few validation films have it for a threshold; {auroc}, {films}."
-    if area.low > 0.5:
+    if area.above(0.5):
         return f"{NOT_VALIDATED}: {auroc} rests on too few films; {films}."
     return f"{NOT_VALIDATED}: {auroc} does not show it to be better than chance; {films}."

@@ -26,10 +26,9 @@ from chexnet.statistics.calibration import (
     wilson_interval,
 )
 from chexnet.statistics.delong import Comparison, auroc_covariance, auroc_interval, compare_aurocs
-from chexnet.statistics.estimate import Estimate, Interval, NotEstimable
+from chexnet.statistics.estimate import Estimate, NotEstimable
 from chexnet.statistics.multiplicity import holm
 from chexnet.statistics.reader_study import (
-    RaterScore,
     ReaderStudy,
     consensus,
     leave_one_out_consensus,
@@ -69,13 +68,11 @@ __all__ = [
     "Confusion",
     "Decisions",
     "Estimate",
-    "Interval",
     "NotEstimable",
     "PlattScaling",
     "Policy",
     "PrecisionRecallCurve",
     "Ranking",
-    "RaterScore",
     "ReaderStudy",
     "Reliability",
     "ReliabilityCurve",

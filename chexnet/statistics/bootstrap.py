@@ -13,7 +13,7 @@ import numpy as np
 
 from chexnet.arrays import Bool, Float, Int, Shaped
 from chexnet.statistics.counts import BLOCK, Counts
-from chexnet.statistics.estimate import Estimate, Interval, NotEstimable, check_confidence, standard_normal
+from chexnet.statistics.estimate import Estimate, NotEstimable, check_confidence, standard_normal
 from chexnet.statistics.resampled_auroc import Ranking
 from chexnet.statistics.roc import auroc, average_precision
 
@@ -120,10 +120,12 @@ def bootstrap_interval(
         interval = percentile_interval(distribution, confidence)
     else:
         interval = bca_interval(distribution, value, jackknife(statistic, number), confidence)
-    return Estimate(value, interval.low, interval.high)
+    return Estimate(value, *interval)
 
 
-def percentile_interval(distribution: Float[np.ndarray, " samples"], confidence: float = 0.95) -> Interval:
+def percentile_interval(
+    distribution: Float[np.ndarray, " samples"], confidence: float = 0.95
+) -> tuple[float, float]:
     """The central share of a bootstrap distribution: its 2.5th and 97.5th percentiles for 0.95.
 
     Raises:
@@ -131,7 +133,7 @@ def percentile_interval(distribution: Float[np.ndarray, " samples"], confidence:
     """
     check_confidence(confidence)
     low, high = np.quantile(_defined(distribution), ((1 - confidence) / 2, (1 + confidence) / 2))
-    return Interval(float(low), float(high))
+    return float(low), float(high)
 
 
 def bca_interval(
@@ -139,7 +141,7 @@ def bca_interval(
     value: float,
     leave_one_out: Float[np.ndarray, " clusters"],
     confidence: float = 0.95,
-) -> Interval:
+) -> tuple[float, float]:
     """Percentiles moved for bias and skewness (Efron, JASA 82, 1987).
 
     Args:
@@ -165,7 +167,7 @@ def bca_interval(
         moved = bias + normal.inv_cdf(tail)
         shares.append(normal.cdf(bias + moved / (1 - acceleration * moved)))
     low, high = np.quantile(values, shares)
-    return Interval(float(low), float(high))
+    return float(low), float(high)
 
 
 def jackknife(statistic: Statistic, clusters: int) -> Float[np.ndarray, " clusters"]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chexnet.arrays import Bool, Float, Int, Shaped
-from chexnet.statistics.estimate import Estimate, Interval, NotEstimable, normal_p_value, normal_quantile
+from chexnet.statistics.estimate import Estimate, NotEstimable, normal_p_value, normal_quantile
 from chexnet.statistics.roc import auroc, check_no_nan, check_two_classes, doubled_midranks
 
 
@@ -113,7 +113,7 @@ def auroc_interval(
         bound = ((1 - confidence) / 2) ** (1 / independent)
         return Estimate(value, bound, 1.0) if value == 1 else Estimate(value, 0.0, 1 - bound)
     interval = _logit_interval(value, _variance(labels, scores, patients, value, independent), confidence)
-    return Estimate(value, interval.low, interval.high)
+    return Estimate(value, *interval)
 
 
 def compare_aurocs(
@@ -191,11 +191,11 @@ def _variance(
     return variance if variance > 0 else largest_possible
 
 
-def _logit_interval(value: float, variance: float, confidence: float) -> Interval:
+def _logit_interval(value: float, variance: float, confidence: float) -> tuple[float, float]:
     """Normal interval for the log-odds of ``value``, mapped back (delta method)."""
     logit = math.log(value / (1 - value))
     half = normal_quantile(confidence) * math.sqrt(variance) / (value * (1 - value))
-    return Interval(_sigmoid(logit - half), _sigmoid(logit + half))
+    return _sigmoid(logit - half), _sigmoid(logit + half)
 
 
 def _sigmoid(logit: float) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 from chexnet.arrays import Bool, Float, Int
 from chexnet.statistics.bootstrap import SAMPLES, percentile_interval, resample_counts
 from chexnet.statistics.counts import Counts, weigh
-from chexnet.statistics.estimate import Interval, NotEstimable
+from chexnet.statistics.estimate import Estimate, NotEstimable
 from chexnet.statistics.resampled_rates import ratio
 
 Readings = Float[np.ndarray, "readers images"]
@@ -26,41 +26,28 @@ _FEWEST_SHARED = 2
 
 
 @dataclass(frozen=True)
-class RaterScore:
-    """One rater's mean F1 against the others.
-
-    Attributes:
-        f1: None where it is not estimable.
-        interval: None where it is not estimable.
-        reason: why either is None.
-        references: raters it was measured against.
-    """
-
-    f1: float | None
-    interval: Interval | None
-    reason: str | None = None
-    references: int = 0
-
-
-@dataclass(frozen=True)
 class ReaderStudy:
     """Table 1: each radiologist, their average, the model, and the difference.
 
+    Each score is a rater's mean F1 against the others.
+
     Attributes:
+        references: how many others each rater was measured against, the model last.
         pairs: F1 between any two raters, the model last; NaN where undefined.
         difference: the model's F1 minus the radiologists' average.
     """
 
-    readers: tuple[RaterScore, ...]
-    readers_mean: RaterScore
-    model: RaterScore
-    difference: RaterScore
+    readers: tuple[Estimate, ...]
+    readers_mean: Estimate
+    model: Estimate
+    difference: Estimate
+    references: tuple[int, ...]
     pairs: Float[np.ndarray, "raters raters"]
 
     @property
     def significant(self) -> bool | None:
         """Whether the interval of the difference excludes zero; None where there is none."""
-        return None if self.difference.interval is None else 0.0 not in self.difference.interval
+        return self.difference.excludes(0.0)
 
 
 class PairedF1:
@@ -150,13 +137,13 @@ def reader_study(
     distribution = np.concatenate(
         [_with_mean_and_difference(paired.of_raters(counts), _scorable(paired)) for counts in blocks], axis=1
     )
-    references = [*paired.references.tolist(), 0, 0]
     scores = [
-        _score(value, row, confidence, number, _why(paired, index, everyone))
-        for index, (value, row, number) in enumerate(zip(values, distribution, references, strict=True))
+        _score(value, row, confidence, _why(paired, index, everyone))
+        for index, (value, row) in enumerate(zip(values, distribution, strict=True))
     ]
     *readers, of_model, mean, difference = scores
-    return ReaderStudy(tuple(readers), mean, of_model, difference, _matrix(paired, everyone))
+    references = tuple(paired.references.tolist())
+    return ReaderStudy(tuple(readers), mean, of_model, difference, references, _matrix(paired, everyone))
 
 
 def consensus(readings: Readings) -> Float[np.ndarray, " images"]:
@@ -199,14 +186,14 @@ def _with_mean_and_difference(
 
 
 def _score(
-    value: float, distribution: Float[np.ndarray, " samples"], confidence: float, references: int, why: str
-) -> RaterScore:
+    value: float, distribution: Float[np.ndarray, " samples"], confidence: float, why: str
+) -> Estimate:
     if np.isnan(value):
-        return RaterScore(None, None, why, references)
+        return Estimate(None, reason=why)
     try:
-        return RaterScore(float(value), percentile_interval(distribution, confidence), None, references)
+        return Estimate(float(value), *percentile_interval(distribution, confidence))
     except NotEstimable as error:
-        return RaterScore(float(value), None, str(error), references)
+        return Estimate(float(value), reason=str(error))
 
 
 def _why(paired: PairedF1, row: int, everyone: Counts) -> str:

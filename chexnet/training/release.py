@@ -190,7 +190,7 @@ def measure_finding(
         auroc=area,
         positives=int(present.sum()),
         negatives=int((~present).sum()),
-        validated=area is not None and area.low > 0.5 and _enough(present) and bool(thresholds),
+        validated=area is not None and area.above(0.5) and _enough(present) and bool(thresholds),
         calibration_test=reliability,
     )
 

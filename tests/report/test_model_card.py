@@ -52,7 +52,7 @@ def test_every_finding_has_its_row_and_is_marked_where_it_is_not_validated(model
     assert len(rows) == len(model.findings)
     for row, finding in zip(rows, model.metadata.findings, strict=True):
         assert row.startswith(f"| {display_name(finding.finding)} |")
-        assert f"{finding.auroc.value:.3f} ({finding.auroc.low:.3f}–{finding.auroc.high:.3f})" in row
+        assert finding.auroc.text(3) in row
         assert f"{finding.positives} / {finding.negatives}" in row
         assert ("not validated" in row) != finding.validated
 

@@ -114,8 +114,8 @@ def test_the_bca_interval_equals_scipys_on_the_same_distribution():
     ranking = Ranking(labels, scores, np.arange(120))
     ours = bca_interval(theirs.bootstrap_distribution, auroc(labels, scores), jackknife(ranking.auroc, 120))
     # The same formula on the same numbers; only the jackknife's summation order differs.
-    assert ours.low == pytest.approx(theirs.confidence_interval.low, abs=1e-10)
-    assert ours.high == pytest.approx(theirs.confidence_interval.high, abs=1e-10)
+    assert ours[0] == pytest.approx(theirs.confidence_interval.low, abs=1e-10)
+    assert ours[1] == pytest.approx(theirs.confidence_interval.high, abs=1e-10)
 
 
 def test_the_jackknife_leaves_out_one_patient_at_a_time():

@@ -22,6 +22,7 @@ from chexnet.report.model_card.card_tables import (
     table,
 )
 from chexnet.report.model_card.checklists import CLAIM, TRIPOD_AI, Item
+from chexnet.statistics import Estimate
 
 NOT_MEASURED = "Not measured: this card was written without an evaluation.\n"
 
@@ -237,7 +238,7 @@ def _subgroups(evaluation: Mapping[str, Any], metadata: ModelMetadata) -> str:
 def _in_group(found: Mapping[str, Any]) -> str:
     if found["low"] is None:
         return f"–, {found['positives']}"
-    return f"{found['value']:.2f} ({found['low']:.2f}–{found['high']:.2f}), {found['positives']}"
+    return f"{Estimate.from_numbers(found).text(2)}, {found['positives']}"
 
 
 def _calibration(

@@ -5,6 +5,7 @@ from typing import Any
 
 from chexnet.classifier.metadata import FindingMetadata, ModelMetadata
 from chexnet.findings import display_name
+from chexnet.statistics import Estimate
 
 
 def performance_table(metadata: ModelMetadata) -> str:
@@ -105,20 +106,14 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def area(found: Mapping[str, Any]) -> str:
     """``0.759 (0.672–0.828)``, or what is missing of it."""
-    if found["value"] is None:
-        return "not estimable"
-    if found["low"] is None:
-        return f"{found['value']:.3f}, no interval"
-    return f"{found['value']:.3f} ({found['low']:.3f}–{found['high']:.3f})"
+    estimate = Estimate.from_numbers(found)
+    missing = "" if estimate.value is None or estimate.interval else ", no interval"
+    return estimate.text(3) + missing
 
 
 def share(found: Mapping[str, Any]) -> str:
     """``0.71 (0.60–0.82)``, as far as it is estimable."""
-    if found["value"] is None:
-        return "–"
-    if found["low"] is None:
-        return f"{found['value']:.2f}"
-    return f"{found['value']:.2f} ({found['low']:.2f}–{found['high']:.2f})"
+    return "–" if found["value"] is None else Estimate.from_numbers(found).text(2)
 
 
 def spoken(finding: FindingMetadata) -> str:
