@@ -7,7 +7,6 @@ from chexnet.statistics.agreement import cohens_kappa, fleiss_kappa, krippendorf
 from chexnet.statistics.bootstrap import (
     bca_interval,
     bootstrap,
-    bootstrap_interval,
     clusters_of,
     jackknife,
     percentile_interval,
@@ -25,16 +24,15 @@ from chexnet.statistics.calibration import (
     sigmoid,
     wilson_interval,
 )
-from chexnet.statistics.delong import Comparison, auroc_covariance, auroc_interval, compare_aurocs
+from chexnet.statistics.delong import Comparison, auroc_covariance, auroc_interval, compare_aurocs, holm
 from chexnet.statistics.estimate import Estimate, NotEstimable
-from chexnet.statistics.multiplicity import holm
 from chexnet.statistics.reader_study import (
     ReaderStudy,
     consensus,
     leave_one_out_consensus,
     reader_study,
 )
-from chexnet.statistics.resampled_auroc import Ranking
+from chexnet.statistics.resampled_auroc import Ranking, bootstrap_interval
 from chexnet.statistics.resampled_rates import Decisions, WeightedMean
 from chexnet.statistics.roc import (
     PrecisionRecallCurve,

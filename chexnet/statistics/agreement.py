@@ -7,11 +7,13 @@ from itertools import combinations
 import numpy as np
 
 from chexnet.arrays import Float
+from chexnet.statistics.arguments import real, table, validated
 from chexnet.statistics.estimate import NotEstimable
 
 Readings = Float[np.ndarray, "readers images"]
 
 
+@validated(first=real, second=real)
 def cohens_kappa(first: Float[np.ndarray, " images"], second: Float[np.ndarray, " images"]) -> float:
     """Agreement of two readers over the images that both read (Cohen 1960): 1 is perfect, 0 is chance.
 
@@ -27,6 +29,7 @@ def cohens_kappa(first: Float[np.ndarray, " images"], second: Float[np.ndarray, 
     return _beyond_chance(float(np.mean(first == second)), expected)
 
 
+@validated(readings=table)
 def fleiss_kappa(readings: Readings) -> float:
     """Agreement of several readers over the images that all of them read (Fleiss 1971).
 
@@ -43,6 +46,7 @@ def fleiss_kappa(readings: Readings) -> float:
     return _beyond_chance(float(agreeing_pairs.mean()), expected)
 
 
+@validated(readings=table)
 def krippendorffs_alpha(readings: Readings) -> float:
     """Nominal agreement of any number of readers, with readings missing anywhere (Krippendorff 2004).
 
@@ -65,6 +69,7 @@ def krippendorffs_alpha(readings: Readings) -> float:
     return float(1 - observed / expected)
 
 
+@validated(readings=table)
 def pairwise_kappas(readings: Readings) -> dict[tuple[int, int], float]:
     """Cohen's kappa of each pair of readers by their indices; NaN where it is not estimable."""
     kappas = {}

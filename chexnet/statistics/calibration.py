@@ -5,7 +5,8 @@ from typing import Literal
 
 import numpy as np
 
-from chexnet.arrays import Bool, Float, Int
+from chexnet.arrays import Bool, Float, Int, Num
+from chexnet.statistics.arguments import binary, numbers, real, validated
 from chexnet.statistics.estimate import normal_quantile
 from chexnet.statistics.roc import check_no_nan, check_two_classes
 
@@ -81,6 +82,7 @@ class Reliability:
             raise ValueError(f"a diagram of {len(self.count)} points has columns of {points} numbers")
 
 
+@validated(labels=binary, probabilities=real)
 def measure_reliability(
     labels: Bool[np.ndarray, " images"], probabilities: Float[np.ndarray, " images"]
 ) -> Reliability:
@@ -105,6 +107,7 @@ def _six_digits(values: Float[np.ndarray, " bins"]) -> tuple[float, ...]:
     return tuple(round(float(value), 6) for value in values)
 
 
+@validated(labels=binary, logits=real)
 def fit_platt(labels: Bool[np.ndarray, " images"], logits: Float[np.ndarray, " images"]) -> PlattScaling:
     """Fit Platt scaling on validation images, never on the test set.
 
@@ -133,6 +136,7 @@ def fit_platt(labels: Bool[np.ndarray, " images"], logits: Float[np.ndarray, " i
     return PlattScaling(slope / spread, intercept - slope * centre / spread)
 
 
+@validated(labels=binary, probabilities=real)
 def expected_calibration_error(
     labels: Bool[np.ndarray, " images"],
     probabilities: Float[np.ndarray, " images"],
@@ -148,12 +152,14 @@ def expected_calibration_error(
     return float(np.sum(gaps * curve.count) / curve.count.sum())
 
 
+@validated(labels=binary, probabilities=real)
 def brier_score(labels: Bool[np.ndarray, " images"], probabilities: Float[np.ndarray, " images"]) -> float:
     """Mean squared distance of the probability from the outcome, 0 (perfect) to 1."""
     check_probabilities(probabilities)
     return float(np.mean((probabilities.astype(np.float64) - labels) ** 2))
 
 
+@validated(labels=binary, probabilities=real)
 def reliability_curve(
     labels: Bool[np.ndarray, " images"],
     probabilities: Float[np.ndarray, " images"],
@@ -180,8 +186,9 @@ def reliability_curve(
     return ReliabilityCurve(mean, observed, low, high, count)
 
 
+@validated(share=numbers, count=numbers)
 def wilson_interval(
-    share: Float[np.ndarray, "*shape"], count: Int[np.ndarray, "*shape"], confidence: float = 0.95
+    share: Float[np.ndarray, "*shape"], count: Num[np.ndarray, "*shape"], confidence: float = 0.95
 ) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
     """Wilson's score interval (low, high) of a proportion; it stays in [0, 1] and never has width zero."""
     z2 = normal_quantile(confidence) ** 2
@@ -190,6 +197,7 @@ def wilson_interval(
     return np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0)
 
 
+@validated(logits=numbers)
 def sigmoid(logits: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     """The logistic function, without overflow at either end."""
     small = np.exp(-np.abs(logits))

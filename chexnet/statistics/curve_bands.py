@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from chexnet.arrays import Bool, Float, Int
-from chexnet.statistics.bootstrap import resample_counts
-from chexnet.statistics.counts import Counts
+from chexnet.statistics.arguments import binary, numbered, real, validated
+from chexnet.statistics.bootstrap import Counts, resample_counts
 from chexnet.statistics.roc import check_no_nan, check_two_classes
 
-POINTS = 101
+_POINTS = 101
 """Points of the common axis, 0 to 1."""
 
 
@@ -28,6 +28,7 @@ class Band:
     high: Float[np.ndarray, " points"]
 
 
+@validated(labels=binary, scores=real, clusters=numbered)
 def roc_band(
     labels: Bool[np.ndarray, " images"],
     scores: Float[np.ndarray, " images"],
@@ -41,6 +42,7 @@ def roc_band(
     return _band(_sensitivity, labels, scores, clusters, samples, confidence, seed)
 
 
+@validated(labels=binary, scores=real, clusters=numbered)
 def precision_recall_band(
     labels: Bool[np.ndarray, " images"],
     scores: Float[np.ndarray, " images"],
@@ -60,7 +62,7 @@ def _band(curve, labels, scores, clusters, samples, confidence, seed) -> Band:  
     order = np.argsort(-scores, kind="stable")
     ordered = scores[order]
     last_of_tie = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), ordered.size - 1)
-    x = np.linspace(0, 1, POINTS)
+    x = np.linspace(0, 1, _POINTS)
     number = int(clusters.max()) + 1
 
     def curves(counts: Counts) -> list[Float[np.ndarray, " points"]]:

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from chexnet.arrays import Bool, Float, Int, Shaped
+from chexnet.statistics.arguments import binary, identities, real, rows, validated
 from chexnet.statistics.estimate import Estimate, NotEstimable, normal_p_value, normal_quantile
 from chexnet.statistics.roc import auroc, check_no_nan, check_two_classes, doubled_midranks
 
 
 @dataclass(frozen=True)
-class Placements:
+class _Placements:
     """For each positive, the share of negatives below it; for each negative, of positives above it."""
 
     of_positives: Float[np.ndarray, " positives"]
@@ -41,15 +42,16 @@ class Comparison:
     p_value: float
 
 
-def placements(labels: Bool[np.ndarray, " images"], scores: Float[np.ndarray, " images"]) -> Placements:
-    """Placements of every image among those of the other class; ties count one half."""
+def placements(labels: Bool[np.ndarray, " images"], scores: Float[np.ndarray, " images"]) -> _Placements:
+    """_Placements of every image among those of the other class; ties count one half."""
     positive, negative = scores[labels], scores[~labels]
     among_all = doubled_midranks(scores)
     above = (among_all[labels] - doubled_midranks(positive)) / (2 * negative.size)
     below = (among_all[~labels] - doubled_midranks(negative)) / (2 * positive.size)
-    return Placements(of_positives=above, of_negatives=1 - below)
+    return _Placements(of_positives=above, of_negatives=1 - below)
 
 
+@validated(labels=binary, scores=rows, patients=identities)
 def auroc_covariance(
     labels: Bool[np.ndarray, " images"],
     scores: Sequence[Float[np.ndarray, " images"]],
@@ -85,6 +87,7 @@ def auroc_covariance(
     return covariance
 
 
+@validated(labels=binary, scores=real, patients=identities)
 def auroc_interval(
     labels: Bool[np.ndarray, " images"],
     scores: Float[np.ndarray, " images"],
@@ -116,6 +119,7 @@ def auroc_interval(
     return Estimate(value, *interval)
 
 
+@validated(labels=binary, first=real, second=real, patients=identities)
 def compare_aurocs(
     labels: Bool[np.ndarray, " images"],
     first: Float[np.ndarray, " images"],
@@ -148,6 +152,24 @@ def compare_aurocs(
         Estimate(difference, max(difference - half, -1.0), min(difference + half, 1.0)),
         p_value=normal_p_value(difference / error),
     )
+
+
+@validated(p_values=real)
+def holm(p_values: Float[np.ndarray, " tests"]) -> Float[np.ndarray, " tests"]:
+    """p-values adjusted so that the chance of any false alarm stays below the level (Holm 1979).
+
+    The smallest is multiplied by the number of tests, the next by one less, and so on, kept in order.
+
+    Raises:
+        ValueError: a p-value is NaN or outside [0, 1]; leave tests that could not be done out.
+    """
+    if not ((p_values >= 0) & (p_values <= 1)).all():
+        raise ValueError(f"p-values must lie in [0, 1], got {p_values}")
+    order = np.argsort(p_values, kind="stable")
+    steps = np.maximum.accumulate(p_values[order] * np.arange(p_values.size, 0, -1))
+    adjusted = np.empty(p_values.size)
+    adjusted[order] = np.minimum(steps, 1.0)
+    return adjusted
 
 
 def _deviations(

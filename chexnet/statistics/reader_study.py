@@ -13,8 +13,8 @@ from itertools import combinations
 import numpy as np
 
 from chexnet.arrays import Bool, Float, Int
-from chexnet.statistics.bootstrap import SAMPLES, percentile_interval, resample_counts
-from chexnet.statistics.counts import Counts, weigh
+from chexnet.statistics.arguments import numbered, real, table, validated
+from chexnet.statistics.bootstrap import SAMPLES, Counts, percentile_interval, resample_counts, weigh
 from chexnet.statistics.estimate import Estimate, NotEstimable
 from chexnet.statistics.resampled_rates import ratio
 
@@ -105,6 +105,7 @@ class PairedF1:
         return np.where(undefined, np.nan, scores)
 
 
+@validated(readings=table, model=real, clusters=numbered)
 def reader_study(
     readings: Readings,
     model: Float[np.ndarray, " images"],
@@ -146,6 +147,7 @@ def reader_study(
     return ReaderStudy(tuple(readers), mean, of_model, difference, references, _matrix(paired, everyone))
 
 
+@validated(readings=table)
 def consensus(readings: Readings) -> Float[np.ndarray, " images"]:
     """Majority of the readings of each image; NaN where it is a tie or nobody read it."""
     read = (~np.isnan(readings)).sum(axis=0)
@@ -153,6 +155,7 @@ def consensus(readings: Readings) -> Float[np.ndarray, " images"]:
     return np.where(2 * present == read, np.nan, (2 * present > read).astype(np.float64))
 
 
+@validated(readings=table)
 def leave_one_out_consensus(readings: Readings, reader: int) -> Float[np.ndarray, " images"]:
     """Majority of the *other* readers, so that a reader is not compared with their own vote."""
     return consensus(np.delete(readings, reader, axis=0))

@@ -12,12 +12,29 @@ resampled copies.
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 
-from chexnet.arrays import Bool, Float, Int
-from chexnet.statistics.counts import BLOCK, SMALL_PRODUCT, Counts
-from chexnet.statistics.roc import check_no_nan, check_two_classes
+from chexnet.arrays import Bool, Float, Int, Shaped
+from chexnet.statistics.arguments import binary, identities, numbered, real, validated
+from chexnet.statistics.bootstrap import (
+    BLOCK,
+    SAMPLES,
+    SMALL_PRODUCT,
+    Counts,
+    Progress,
+    bca_interval,
+    bootstrap,
+    clusters_of,
+    jackknife,
+    percentile_interval,
+)
+from chexnet.statistics.estimate import Estimate, check_confidence
+from chexnet.statistics.roc import auroc, average_precision, check_no_nan, check_two_classes
+
+Metric = Literal["auroc", "average_precision"]
+Method = Literal["percentile", "bca"]
 
 _CUT_SIZE = SMALL_PRODUCT // BLOCK
 """Largest (levels + 1) * negatives of a cut, for a product with one block of resamples."""
@@ -37,6 +54,7 @@ class Ranking:
         ValueError: a score is NaN.
     """
 
+    @validated(labels=binary, scores=real, clusters=numbered)
     def __init__(
         self,
         labels: Bool[np.ndarray, " images"],
@@ -83,6 +101,46 @@ class Ranking:
     def _strict(self) -> "_Comparison":
         """Who outscores whom, ties not counted."""
         return _compare(self._labels, self._scores, self._clusters, tie=0.0)
+
+
+@validated(labels=binary, scores=real, patients=identities)
+def bootstrap_interval(
+    labels: Bool[np.ndarray, " images"],
+    scores: Float[np.ndarray, " images"],
+    patients: Shaped[np.ndarray, " images"] | None = None,
+    *,
+    metric: Metric = "auroc",
+    method: Method = "percentile",
+    samples: int = SAMPLES,
+    confidence: float = 0.95,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Estimate:
+    """AUROC or average precision with its bootstrap interval over patients.
+
+    Args:
+        patients: the patient of each image. Without it images are resampled, which is right only
+            where each patient has one image.
+        method: "percentile", as the paper (section 4.1), or "bca", corrected for bias and skewness
+            (Efron 1987).
+
+    Raises:
+        NotEstimable: one class or one patient only, or a class so rare that more than 5 % of the
+            resamples lack it, or classes so well separated that all resamples agree (``auroc_interval``
+            gives a bound then).
+    """
+    check_confidence(confidence)
+    clusters = clusters_of(patients, labels.size)
+    ranking = Ranking(labels, scores, clusters)
+    statistic = ranking.auroc if metric == "auroc" else ranking.average_precision
+    value = (auroc if metric == "auroc" else average_precision)(labels, scores)
+    number = int(clusters.max()) + 1
+    distribution = bootstrap([statistic], number, samples, seed, progress)[:, 0]
+    if method == "percentile":
+        interval = percentile_interval(distribution, confidence)
+    else:
+        interval = bca_interval(distribution, value, jackknife(statistic, number), confidence)
+    return Estimate(value, *interval)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 import numpy as np
 
 from chexnet.arrays import Bool, Float, Int
-from chexnet.statistics.counts import Counts, weigh
+from chexnet.statistics.arguments import binary, numbered, real, validated
+from chexnet.statistics.bootstrap import Counts, weigh
 
 
 class Decisions:
@@ -12,6 +13,7 @@ class Decisions:
     Each method gives one number for each resample, NaN where its denominator is zero.
     """
 
+    @validated(labels=binary, calls=binary, clusters=numbered)
     def __init__(
         self,
         labels: Bool[np.ndarray, " images"],
@@ -55,6 +57,7 @@ class Decisions:
 class WeightedMean:
     """The mean of a number an image has, such as its squared error, over resamples of patients."""
 
+    @validated(values=real, clusters=numbered)
     def __init__(
         self, values: Float[np.ndarray, " images"], clusters: Int[np.ndarray, " images"], patients: int
     ) -> None:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from chexnet.arrays import Bool, Float, Int
+from chexnet.statistics.arguments import binary, real, validated
 from chexnet.statistics.estimate import NotEstimable
 
 
+@validated(labels=binary, scores=real)
 def auroc(labels: Bool[np.ndarray, " images"], scores: Float[np.ndarray, " images"]) -> float:
     """Probability that a positive image outscores a negative one (Table 2).
 
@@ -27,6 +29,7 @@ def auroc(labels: Bool[np.ndarray, " images"], scores: Float[np.ndarray, " image
     return doubled / (2 * positives * negatives)
 
 
+@validated(labels=binary, scores=real)
 def average_precision(labels: Bool[np.ndarray, " images"], scores: Float[np.ndarray, " images"]) -> float:
     """Area under the precision–recall curve as a step function (AUPRC).
 
@@ -61,6 +64,7 @@ class PrecisionRecallCurve:
     thresholds: Float[np.ndarray, " points"]
 
 
+@validated(labels=binary, scores=real)
 def roc_curve(labels: Bool[np.ndarray, " images"], scores: Float[np.ndarray, " images"]) -> RocCurve:
     """Sensitivity against 1 - specificity at every distinct score; the first threshold is infinite."""
     check_two_classes(labels)
@@ -73,6 +77,7 @@ def roc_curve(labels: Bool[np.ndarray, " images"], scores: Float[np.ndarray, " i
     )
 
 
+@validated(labels=binary, scores=real)
 def precision_recall_curve(
     labels: Bool[np.ndarray, " images"], scores: Float[np.ndarray, " images"]
 ) -> PrecisionRecallCurve:

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from chexnet.arrays import Bool, Float, Int
+from chexnet.statistics.arguments import binary, real, table, validated
 from chexnet.statistics.estimate import NotEstimable
 from chexnet.statistics.roc import Calls, called_at_each_score, check_no_nan, check_two_classes
 
@@ -54,6 +55,7 @@ class Confusion:
         return _ratio(self.true_negatives, self.true_negatives + self.false_negatives)
 
 
+@validated(labels=binary, probabilities=real)
 def confusion(
     labels: Bool[np.ndarray, " images"], probabilities: Float[np.ndarray, " images"], threshold: float
 ) -> Confusion:
@@ -68,6 +70,7 @@ def confusion(
     return confusion_of_calls(labels, probabilities >= threshold)
 
 
+@validated(labels=binary, calls=binary)
 def confusion_of_calls(labels: Bool[np.ndarray, " images"], calls: Bool[np.ndarray, " images"]) -> Confusion:
     """Count the agreement of yes / no calls with the labels."""
     return Confusion(
@@ -78,11 +81,13 @@ def confusion_of_calls(labels: Bool[np.ndarray, " images"], calls: Bool[np.ndarr
     )
 
 
+@validated(labels=binary, calls=binary)
 def f1_score(labels: Bool[np.ndarray, " images"], calls: Bool[np.ndarray, " images"]) -> float:
     """F1 of yes / no calls against labels; NaN where both are entirely negative."""
     return confusion_of_calls(labels, calls).f1
 
 
+@validated(labels=binary, probabilities=real)
 def threshold_max_f1(
     labels: Bool[np.ndarray, " images"], probabilities: Float[np.ndarray, " images"]
 ) -> float:
@@ -97,6 +102,7 @@ def threshold_max_f1(
     return float(calls.thresholds[np.argmax(f1)])
 
 
+@validated(labels=binary, probabilities=real)
 def threshold_youden(
     labels: Bool[np.ndarray, " images"], probabilities: Float[np.ndarray, " images"]
 ) -> float:
@@ -114,6 +120,7 @@ def threshold_youden(
     )
 
 
+@validated(labels=binary, probabilities=real)
 def threshold_at_sensitivity(
     labels: Bool[np.ndarray, " images"], probabilities: Float[np.ndarray, " images"], sensitivity: float = 0.9
 ) -> float:
@@ -134,6 +141,7 @@ def threshold_at_sensitivity(
     return float(positive[needed - 1])
 
 
+@validated(readings=table, probabilities=real)
 def threshold_reader_f1(
     readings: Float[np.ndarray, "readers images"], probabilities: Float[np.ndarray, " images"]
 ) -> float:

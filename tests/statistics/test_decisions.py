@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from references import expand, f1_by_counting
 
 from chexnet.statistics import Decisions, WeightedMean, clusters_of, resample_counts
-from chexnet.statistics.counts import weigh
+from chexnet.statistics.bootstrap import weigh
 from chexnet.statistics.thresholds import confusion_of_calls
 
 NAMES = ("f1", "sensitivity", "specificity", "ppv", "npv")
