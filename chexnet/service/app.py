@@ -21,7 +21,7 @@ from chexnet.service.config import MEGA, ServiceConfig
 from chexnet.service.metrics import MEDIA_TYPE, Metrics
 from chexnet.service.openapi import PROMETHEUS, SCHEMAS, answers, with_examples
 from chexnet.service.problems import answer_with_problems
-from chexnet.service.radiograph_reader import FilmReader, warm_up
+from chexnet.service.radiograph_reader import RadiographReader, warm_up
 from chexnet.service.routes import Predictions, predictions_router
 from chexnet.service.schemas import CardSchema, HealthSchema, card_json
 from chexnet.service.security import Guard, Keys, require_key
@@ -39,16 +39,17 @@ def create_app(classifier: Classifier, config: ServiceConfig = _DEFAULTS) -> ASG
     """The service as an ASGI application, for any server of that kind; `chexnet serve` uses uvicorn.
 
     Args:
-        classifier: reads every film.
+        classifier: reads every image.
         config: limits, keys, names.
 
     Raises:
-        OSError: the folder to keep films in cannot be made.
+        OSError: the folder to keep images in cannot be made.
     """
     metrics = Metrics()
+    metrics.built(classifier.identity)
     limits = config.limits
     store = ResultStore(limits.results, limits.results_mb * MEGA, limits.results_minutes * 60)
-    predictions = Predictions(FilmReader(classifier, limits, metrics, gate=config.gate), store, config)
+    predictions = Predictions(RadiographReader(classifier, limits, metrics, gate=config.gate), store, config)
     _show_gauges(metrics, predictions)
 
     @asynccontextmanager
@@ -94,7 +95,7 @@ def _about(classifier: Classifier, metrics: Metrics) -> APIRouter:
 
     @router.get("/v1/model", tags=["model"], summary="The model card")
     async def model() -> CardSchema:
-        """What the model finds, how well, on which films that was measured, and what it is not for."""
+        """What the model finds, how well, on which images that was measured, and what it is not for."""
         return card
 
     @router.get(
@@ -105,7 +106,7 @@ def _about(classifier: Classifier, metrics: Metrics) -> APIRouter:
         summary="Counters for Prometheus",
     )
     async def metrics_() -> Response:
-        """Requests, films, batches, queue and memory. No film's name or id."""
+        """Requests, images, batches, queue and memory. No image's name or id."""
         return Response(metrics.text(), media_type=MEDIA_TYPE)
 
     return router
@@ -135,9 +136,9 @@ class _Static(StaticFiles):
 
 
 def _show_gauges(metrics: Metrics, predictions: Predictions) -> None:
-    metrics.gauge("chexnet_queue_films", "Films waiting or being read.", lambda: predictions.reader.waiting)
+    metrics.gauge("chexnet_queue_films", "Images waiting or being read.", lambda: predictions.reader.waiting)
     metrics.gauge("chexnet_bodies_bytes", "Memory of uploads.", lambda: predictions.body_bytes)
-    metrics.gauge("chexnet_downloads_bytes", "Memory of pictures.", lambda: predictions.download_bytes)
+    metrics.gauge("chexnet_downloads_bytes", "Memory of renderings.", lambda: predictions.download_bytes)
     metrics.gauge("chexnet_results", "Results in memory.", lambda: len(predictions.store))
     metrics.gauge("chexnet_results_bytes", "Memory of results.", lambda: predictions.store.nbytes)
 

@@ -1,4 +1,4 @@
-"""`--keep`: films and results on disk, for those who ask for it."""
+"""`--keep`: images and results on disk, for those who ask for it."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ _PARTIAL = ".partial"
 
 
 class Archive:
-    """A folder with `<id>.json` and `<id>.png`, `.jpg` or `.dcm`, the film as it was uploaded.
+    """A folder with `<id>.json` and `<id>.png`, `.jpg` or `.dcm`, the image as it was uploaded.
 
     Names come from the result's id, never from the upload. A file appears whole or not at all; what a
     crash left half written goes at the next start.
@@ -28,7 +28,7 @@ class Archive:
             path.unlink()
 
     def keep(self, id: str, content: bytes, result: dict[str, Any]) -> None:
-        """Write the film, then its result."""
+        """Write the image, then its result."""
         suffix = _SUFFIXES[result["radiograph"]["file_format"]]
         self._write(f"{id}{suffix}", content)
         self._write(f"{id}.json", json.dumps(result, ensure_ascii=False, indent=1).encode())

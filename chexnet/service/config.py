@@ -20,17 +20,17 @@ class Limits:
     """
 
     upload_mb: int = _limit(64, "Largest body of one request, in MiB.")
-    megapixels: int = _limit(40, "Largest film, in megapixels.")
-    decoding_megapixels: int = _limit(120, "Films decoded at the same time, in megapixels; others wait.")
-    films_per_request: int = _limit(20, "Most films in one request.")
-    queue: int = _limit(256, "Films that may wait, and pictures; more are answered 503 with Retry-After.")
-    memory_mb: int = _limit(512, "Memory for uploads, and as much for pictures, in MiB; beyond it, 503.")
-    batch: int = _limit(8, "Most films in one forward pass.")
+    megapixels: int = _limit(40, "Largest image, in megapixels.")
+    decoding_megapixels: int = _limit(120, "Images decoded at the same time, in megapixels; others wait.")
+    films_per_request: int = _limit(20, "Most images in one request.")
+    queue: int = _limit(256, "Images that may wait, and renderings; more are answered 503 with Retry-After.")
+    memory_mb: int = _limit(512, "Memory for uploads, and as much for renderings, in MiB; beyond it, 503.")
+    batch: int = _limit(8, "Most images in one forward pass.")
     connections: int = _limit(1024, "Requests at the same time; more are answered 503.")
     upload_timeout_s: int = _limit(60, "Seconds in which a body must arrive.")
-    timeout_s: int = _limit(60, "Seconds in which a film must be read, waiting included.")
+    timeout_s: int = _limit(60, "Seconds in which an image must be read, waiting included.")
     results: int = _limit(500, "Results kept in memory; the oldest go first.")
-    results_mb: int = _limit(512, "Memory for results and their films, in MiB; the oldest go first.")
+    results_mb: int = _limit(512, "Memory for results and their images, in MiB; the oldest go first.")
     results_minutes: int = _limit(60, "Minutes after which a result is forgotten.")
 
     def __post_init__(self) -> None:
@@ -50,8 +50,8 @@ class ServiceConfig:
         api_keys: any of them opens `/v1` and `/metrics`; none leaves both open.
         hosts: host names under which the service may be addressed, against DNS rebinding; none allows any.
         origins: other sites whose pages may call the service (CORS); none is the default.
-        keep: folder for films and results, which otherwise end with the process.
-        gate: whether what is no upright frontal chest radiograph is refused.
+        keep: folder for images and results, which otherwise end with the process.
+        gate: whether anything that is not an upright frontal chest radiograph is refused.
         identifiers: whether patient ID, accession number and UIDs are part of the answers.
     """
 

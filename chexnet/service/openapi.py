@@ -14,7 +14,7 @@ _MEANINGS = {
     404: "Unknown or forgotten.",
     408: "The body took too long to arrive.",
     413: "More than one request may carry.",
-    415: "Neither a form nor a film.",
+    415: "Neither a form nor an image.",
     422: "Not valid, not readable, or refused.",
     503: "Too much is waiting; `Retry-After` says when to come back.",
 }
@@ -41,7 +41,7 @@ _ID = "4kHnRUVBbDu4nDZgkQ0w7A"
 _MODEL = {"name": "chexnet", "version": "1", "sha256": "641021ec57d1" + "0" * 52}
 _EXAMPLE = {
     "id": _ID,
-    "image": "film.png",
+    "image": "chest.png",
     "status": "ok",
     "reason": None,
     "findings": [
@@ -86,7 +86,7 @@ _NOTHING: dict[str, Any] = {"findings": [], "model": _MODEL, "notes": [], "radio
 _PROBLEMS = {
     422: {
         "type": "urn:chexnet:problem:unreadable",
-        "title": "Not a readable film",
+        "title": "Not a readable image",
         "status": 422,
         "detail": f"letter.pdf: {_REASON}",
         "prediction": {"id": None, "image": "letter.pdf", "status": "error", "reason": _REASON, **_NOTHING},
@@ -95,45 +95,45 @@ _PROBLEMS = {
         "type": "urn:chexnet:problem:overloaded",
         "title": "The service is busy",
         "status": 503,
-        "detail": "256 films are waiting and 1 came; at most 256 may wait.",
+        "detail": "256 images are waiting and 1 came; at most 256 may wait.",
     },
 }
 
 
-def film_request(most_films: int) -> dict[str, Any]:
-    """The body of an upload: one film, or a form with so many."""
-    film = {"type": "string", "format": "binary"}
+def upload_request(most_images: int) -> dict[str, Any]:
+    """The body of an upload: one image, or a form with so many."""
+    image = {"type": "string", "format": "binary"}
     form = {
         "type": "object",
         "required": ["film"],
         "additionalProperties": False,
-        "properties": {"film": {"type": "array", "minItems": 1, "maxItems": most_films, "items": film}},
+        "properties": {"film": {"type": "array", "minItems": 1, "maxItems": most_images, "items": image}},
     }
     return {
         "requestBody": {
             "required": True,
-            "description": "One film, named by `Content-Disposition: attachment; filename=...`; or a form.",
+            "description": "One image, named by `Content-Disposition: attachment; filename=...`; or a form.",
             "content": {
-                **{kind: {"schema": film} for kind in RAW_TYPES},
+                **{kind: {"schema": image} for kind in RAW_TYPES},
                 "multipart/form-data": {"schema": form},
             },
         }
     }
 
 
-_SCHEMA_OF_FILMS = {
+_SCHEMA_OF_UPLOADS = {
     "anyOf": [
         {"$ref": "#/components/schemas/PredictionSchema"},
         {"$ref": "#/components/schemas/PredictionsSchema"},
     ]
 }
-_EXAMPLES = {"one film": {"value": _EXAMPLE}, "a form": {"value": {"predictions": [_EXAMPLE]}}}
+_EXAMPLES = {"one image": {"value": _EXAMPLE}, "a form": {"value": {"predictions": [_EXAMPLE]}}}
 
-FILMS: Answers = {
+UPLOADS: Answers = {
     201: {
-        "description": "Read. One film's prediction, or a form's list of them.",
-        "headers": {"Location": {"schema": {"type": "string"}, "description": "Of a single film."}},
-        "content": {"application/json": {"schema": _SCHEMA_OF_FILMS, "examples": _EXAMPLES}},
+        "description": "Read. One image's prediction, or a form's list of them.",
+        "headers": {"Location": {"schema": {"type": "string"}, "description": "Of a single image."}},
+        "content": {"application/json": {"schema": _SCHEMA_OF_UPLOADS, "examples": _EXAMPLES}},
     }
 }
 
@@ -144,7 +144,7 @@ SCHEMAS = (PredictionSchema, PredictionsSchema, ProblemSchema)
 def with_examples(document: dict[str, Any]) -> dict[str, Any]:
     """Put back the nulls, which FastAPI leaves out of examples."""
     responses = document["paths"]["/v1/predictions"]["post"]["responses"]
-    responses["201"]["content"] = FILMS[201]["content"]
+    responses["201"]["content"] = UPLOADS[201]["content"]
     again = document["paths"]["/v1/predictions/{id}"]["get"]["responses"]["200"]
     again["content"]["application/json"]["example"] = _EXAMPLE
     responses["422"]["content"][MEDIA_TYPE]["example"] = _PROBLEMS[422]

@@ -69,7 +69,7 @@ def unknown_prediction() -> Problem:
         404,
         "unknown-prediction",
         "No such prediction",
-        "No prediction has this id; results are forgotten after a while, so upload the film again.",
+        "No prediction has this id; results are forgotten after a while, so upload the image again.",
     )
 
 

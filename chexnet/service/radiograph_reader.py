@@ -23,14 +23,14 @@ from chexnet.service.batching import Batcher
 from chexnet.service.config import Limits
 from chexnet.service.metrics import Metrics
 from chexnet.service.problems import overloaded
-from chexnet.service.store import Film, Result, new_id
+from chexnet.service.store import Result, StoredImage, new_id
 from chexnet.service.uploads import Upload
 
 
 @dataclass(frozen=True, eq=False)
 class _Decoded:
     radiograph: Radiograph
-    film: Film
+    image: StoredImage
     input: Float32[np.ndarray, "3 size size"]
 
 
@@ -42,10 +42,10 @@ class Unread:
 
 
 class PixelBudget:
-    """Room for films that are decoded at the same time; who finds none waits, first come, first served.
+    """Room for images that are decoded at the same time; who finds none waits, first come, first served.
 
     Args:
-        most: pixels of all of them together. A larger film is let in alone.
+        most: pixels of all of them together. A larger image is let in alone.
     """
 
     def __init__(self, most: int) -> None:
@@ -56,9 +56,9 @@ class PixelBudget:
 
     @asynccontextmanager
     async def share(self, pixels: int) -> AsyncIterator[None]:
-        """Room for one film, given back at the end of the block."""
+        """Room for one image, given back at the end of the block."""
         pixels = min(pixels, self._most)
-        # The lock serves in order, so that small films never pass a large one for ever.
+        # The lock serves in order, so that small images never pass a large one for ever.
         async with self._turn:
             while self.used + pixels > self._most:
                 self._freed.clear()
@@ -71,14 +71,14 @@ class PixelBudget:
             self._freed.set()
 
 
-class FilmReader:
+class RadiographReader:
     """Reads uploads with one classifier.
 
     Args:
         classifier: shared by all requests.
         limits: how much may wait, and for how long.
         metrics: told of batches and outcomes.
-        gate: refuse what is no upright frontal chest radiograph.
+        gate: refuse anything that is not an upright frontal chest radiograph.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class FilmReader:
         self._gate = gate
         self._cores = os.cpu_count() or 1
         self._decoders = ThreadPoolExecutor(self._cores, "decode")
-        # Decoded films are large, encoded ones small: few are decoded ahead of the next batch.
+        # Decoded images are large, encoded ones small: few are decoded ahead of the next batch.
         self._slots = asyncio.Semaphore(limits.batch + self._cores)
         self._room = PixelBudget(limits.decoding_megapixels * 1_000_000)
         self._batcher = Batcher[_Decoded, Prediction](self._classify, limits.batch, metrics.batch)
@@ -98,10 +98,10 @@ class FilmReader:
         self.waiting = 0
 
     async def read(self, uploads: Sequence[Upload]) -> list[Result | Unread]:
-        """One outcome an upload, in their order.
+        """One outcome per upload, in their order.
 
         Raises:
-            Problem: the queue has no room for so many films, or they took too long.
+            Problem: the queue has no room for so many images, or they took too long.
         """
         self._admit(len(uploads))
         tasks = [asyncio.create_task(self._read(upload)) for upload in uploads]
@@ -113,7 +113,7 @@ class FilmReader:
                 f"Not read within {self._limits.timeout_s} s; try again later.", self.retry_after_s()
             ) from None
         finally:
-            # A caller that gave up, or one failure among several films, leaves no work behind.
+            # A caller that gave up, or one failure among several images, leaves no work behind.
             for task in tasks:
                 task.cancel()
             self.waiting -= len(uploads)
@@ -127,13 +127,14 @@ class FilmReader:
         self._decoders.shutdown(wait=False, cancel_futures=True)
         self._batcher.close()
 
-    def _admit(self, films: int) -> None:
-        if self.waiting + films > self._limits.queue:
+    def _admit(self, images: int) -> None:
+        if self.waiting + images > self._limits.queue:
             raise overloaded(
-                f"{self.waiting} films are waiting and {films} came; at most {self._limits.queue} may wait.",
+                f"{self.waiting} images are waiting and {images} came; "
+                f"at most {self._limits.queue} may wait.",
                 self.retry_after_s(),
             )
-        self.waiting += films
+        self.waiting += images
 
     async def _read(self, upload: Upload) -> Result | Unread:
         loop = asyncio.get_running_loop()
@@ -144,24 +145,24 @@ class FilmReader:
                 outcome: Result | Unread
                 decoded = await loop.run_in_executor(self._decoders, self._decode, upload, pixels)
                 if isinstance(decoded, _Decoded):
-                    outcome = Result(new_id(), await self._batcher.submit(decoded), decoded.film)
+                    outcome = Result(new_id(), await self._batcher.submit(decoded), decoded.image)
                 else:
                     outcome = decoded
-        self._metrics.film(outcome.prediction.status)
+        self._metrics.image(outcome.prediction.status)
         return outcome
 
     def _decode(self, upload: Upload, pixels: int | None) -> "_Decoded | Unread":
-        """On a decoding thread: the film and the network's input, or why there is none."""
+        """On a decoding thread: the image and the network's input, or why there is none."""
         started = time.monotonic()
         try:
             self._check_size(upload.name, pixels)
             radiograph = read_radiograph(upload.content, name=upload.name)
-            film = Film.of(radiograph)
+            image = StoredImage.of(radiograph)
             input = network_input(radiograph, self._classifier.metadata.preprocessing)
         except UnreadableImage as error:
             return Unread(self._unreadable(upload.name, error.reason))
         self._decode_s = _smoothed(self._decode_s, time.monotonic() - started)
-        return _Decoded(radiograph, film, input)
+        return _Decoded(radiograph, image, input)
 
     def _check_size(self, name: str, pixels: int | None) -> None:
         if pixels is not None and pixels > self._limits.megapixels * 1_000_000:
@@ -170,14 +171,14 @@ class FilmReader:
                 f"{pixels / 1e6:,.1f} megapixels; this service reads at most {self._limits.megapixels}",
             )
 
-    def _classify(self, films: Sequence[_Decoded]) -> list[Prediction]:
-        """On the batch thread: one prediction a film."""
+    def _classify(self, images: Sequence[_Decoded]) -> list[Prediction]:
+        """On the batch thread: one prediction per image."""
         started = time.monotonic()
-        inputs = np.stack([film.input for film in films])
+        inputs = np.stack([image.input for image in images])
         predictions = self._classifier.predict_inputs(
-            inputs, [film.radiograph for film in films], gate=self._gate
+            inputs, [image.radiograph for image in images], gate=self._gate
         )
-        self._classify_s = _smoothed(self._classify_s, (time.monotonic() - started) / len(films))
+        self._classify_s = _smoothed(self._classify_s, (time.monotonic() - started) / len(images))
         return predictions
 
     def _unreadable(self, name: str, reason: str) -> Prediction:
@@ -191,6 +192,6 @@ def _smoothed(before: float, latest: float) -> float:
 
 
 def warm_up(classifier: Classifier) -> None:
-    """Run the network once, so that the first film does not pay for its start."""
+    """Run the network once, so that the first image does not pay for its start."""
     size = classifier.metadata.preprocessing.size
     classifier.run(np.zeros((1, 3, size, size), np.float32))

@@ -1,4 +1,4 @@
-"""Films and maps as PNG and as raw grey values."""
+"""Images and maps as PNG and as raw grey values."""
 
 import io
 
@@ -8,7 +8,7 @@ from PIL import Image
 from chexnet.arrays import UInt8, UInt16
 from chexnet.classifier.overlay import AGAINST, FOR, STRONGEST_OPACITY, overlay, upscale
 from chexnet.service.schemas import full_scale
-from chexnet.service.store import Film, Grey, Result
+from chexnet.service.store import Grey, Result, StoredImage
 
 Scaled = UInt8[np.ndarray, "rows columns"] | UInt16[np.ndarray, "rows columns"]
 
@@ -16,27 +16,27 @@ MAP_SIDE = 512
 """Longer side of a map's picture: it has 7 by 7 values, so more pixels would tell no more."""
 
 
-def film_png(film: Film, longest_side: int | None, bits: int) -> bytes:
-    """The film as read, grey, 8 or 16 bits."""
-    grey = _with_bits(_scaled(film.grey, longest_side), bits)
+def image_png(image: StoredImage, longest_side: int | None, bits: int) -> bytes:
+    """The image as read, grey, 8 or 16 bits."""
+    grey = _with_bits(_scaled(image.grey, longest_side), bits)
     return _png(Image.fromarray(grey))
 
 
-def film_raw(film: Film, longest_side: int | None) -> tuple[bytes, int, int]:
+def image_raw(image: StoredImage, longest_side: int | None) -> tuple[bytes, int, int]:
     """Grey values row by row, 8 bits or 16 little-endian, with the width and the height."""
-    grey = _scaled(film.grey, longest_side)
+    grey = _scaled(image.grey, longest_side)
     height, width = grey.shape
     return grey.astype(grey.dtype.newbyteorder("<"), copy=False).tobytes(), width, height
 
 
 def overlay_png(result: Result, finding: str) -> bytes:
-    """The film beside its map, with caption and colour bar, as `chexnet predict --heatmaps` draws it."""
-    return _png(overlay(result.film.radiograph(), result.prediction, finding).picture)
+    """The image beside its map, with caption and colour bar, as `chexnet predict --heatmaps` draws it."""
+    return _png(overlay(result.image.radiograph(), result.prediction, finding).picture)
 
 
 def map_png(result: Result, finding: str) -> bytes:
-    """The evidence alone, transparent where there is none, to be laid over the film."""
-    height, width = result.film.grey.shape
+    """The evidence alone, transparent where there is none, to be laid over the image."""
+    height, width = result.image.grey.shape
     scale = MAP_SIDE / max(height, width)
     size = max(1, round(height * scale)), max(1, round(width * scale))
     layer = upscale(result.prediction.evidence_of(finding), *size)

@@ -1,4 +1,4 @@
-"""`/v1/predictions`: films in, results and pictures out."""
+"""`/v1/predictions`: images in, results and pictures out."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -11,10 +11,10 @@ from fastapi.responses import JSONResponse
 from chexnet.classifier.prediction import NO_MAPS
 from chexnet.service.archive import Archive
 from chexnet.service.config import MEGA, ServiceConfig
-from chexnet.service.openapi import FILMS, PNG, RAW, answers, film_request
+from chexnet.service.openapi import PNG, RAW, UPLOADS, answers, upload_request
 from chexnet.service.problems import Problem, overloaded, unknown_prediction
-from chexnet.service.radiograph_reader import FilmReader, Unread
-from chexnet.service.renderings import film_png, film_raw, map_png, overlay_png
+from chexnet.service.radiograph_reader import RadiographReader, Unread
+from chexnet.service.renderings import image_png, image_raw, map_png, overlay_png
 from chexnet.service.schemas import MapsSchema, PredictionSchema, maps_json, prediction_json
 from chexnet.service.store import Result, ResultStore
 from chexnet.service.streaming import Download
@@ -40,12 +40,12 @@ class Predictions:
     """The results of this process, and the way to new ones.
 
     Args:
-        reader: reads films.
+        reader: reads images.
         store: keeps results in memory.
         config: of the service.
     """
 
-    def __init__(self, reader: FilmReader, store: ResultStore, config: ServiceConfig) -> None:
+    def __init__(self, reader: RadiographReader, store: ResultStore, config: ServiceConfig) -> None:
         self.reader = reader
         self.store = store
         self._config = config
@@ -66,7 +66,7 @@ class Predictions:
         return self._sending.used
 
     async def add(self, request: Request) -> list[dict[str, Any]]:
-        """Read the request's films; their results, in order."""
+        """Read the request's images; their results, in order."""
         with self._budget.share() as share:
             uploads = await read_uploads(request, self._config.limits, share)
             outcomes = await self.reader.read(uploads)
@@ -101,7 +101,7 @@ class Predictions:
                 404,
                 "unknown-finding",
                 "No such finding",
-                f"This result has {', '.join(names) or 'no findings: the film was refused'}.",
+                f"This result has {', '.join(names) or 'no findings: the image was refused'}.",
             )
         return result
 
@@ -114,7 +114,7 @@ class Predictions:
         result = self.find(id, finding)
         prediction = result.prediction
         if prediction.maps is None:
-            why = NO_MAPS if prediction.reason is None else "the film was refused"
+            why = NO_MAPS if prediction.reason is None else "the image was refused"
             raise Problem(404, "no-maps", "No activation maps", f"There are none: {why}.")
         return result
 
@@ -148,23 +148,23 @@ class Predictions:
         self._painters.shutdown(wait=False, cancel_futures=True)
 
 
-def predictions_router(predictions: Predictions, most_films: int) -> APIRouter:
-    """The routes of `/v1/predictions`; one form may hold so many films."""
+def predictions_router(predictions: Predictions, most_images: int) -> APIRouter:
+    """The routes of `/v1/predictions`; one form may hold so many images."""
     router = APIRouter(prefix="/v1/predictions", tags=["predictions"])
 
     @router.post(
         "",
         status_code=201,
-        responses=answers(FILMS, 400, 408, 413, 415, 422, 503),
-        openapi_extra=film_request(most_films),
+        responses=answers(UPLOADS, 400, 408, 413, 415, 422, 503),
+        openapi_extra=upload_request(most_images),
         response_model=None,
-        summary="Read one film or several",
+        summary="Read one image or several",
     )
     async def add(request: Request) -> Response:
-        """The body is one film (PNG, JPEG or DICOM, decided by the content), or a form with several.
+        """The body is one image (PNG, JPEG or DICOM, decided by the content), or a form with several.
 
-        One film is answered with its prediction, several with a list in their order; 201 if at least one
-        was read. A film that is no frontal chest radiograph is refused and a damaged one cannot be read:
+        One image is answered with its prediction, several with a list in their order; 201 if at least one
+        was read. An image that is no frontal chest radiograph is refused and a damaged one cannot be read:
         if that is all there is, the answer is a 422 whose `prediction` (or `predictions`) says why.
         """
         results = await predictions.add(request)
@@ -181,7 +181,7 @@ def predictions_router(predictions: Predictions, most_films: int) -> APIRouter:
 
     @router.delete("/{id}", status_code=204, responses=answers({}, 404, 422), summary="Forget a result")
     async def delete(id: Id) -> None:
-        """Remove the film and its result from memory now. What `--keep` wrote stays."""
+        """Remove the image and its result from memory now. What `--keep` wrote stays."""
         if not predictions.store.remove(id):
             raise unknown_prediction()
 
@@ -196,12 +196,12 @@ def predictions_router(predictions: Predictions, most_films: int) -> APIRouter:
 
 def _add_pictures(router: APIRouter, predictions: Predictions) -> None:
     @router.get(
-        "/{id}/film.png", responses=answers(PNG, 404, 422, 503), response_class=Response, summary="The film"
+        "/{id}/film.png", responses=answers(PNG, 404, 422, 503), response_class=Response, summary="The image"
     )
-    async def film(id: Id, longest_side: LongestSide = None, bits: Literal["8", "16"] = "8") -> Response:
+    async def image(id: Id, longest_side: LongestSide = None, bits: Literal["8", "16"] = "8") -> Response:
         """Grey, windowed as read: air dark, bone bright."""
-        found = predictions.find(id).film
-        return predictions.download(await predictions.painted(film_png, found, longest_side, int(bits)))
+        found = predictions.find(id).image
+        return predictions.download(await predictions.painted(image_png, found, longest_side, int(bits)))
 
     @router.get(
         "/{id}/film.raw",
@@ -211,8 +211,8 @@ def _add_pictures(router: APIRouter, predictions: Predictions) -> None:
     )
     async def raw(id: Id, longest_side: LongestSide = None) -> Response:
         """Row by row, one byte a pixel or two (little endian) as the headers say; 0 is black."""
-        found = predictions.find(id).film
-        content, width, height = await predictions.painted(film_raw, found, longest_side)
+        found = predictions.find(id).image
+        content, width, height = await predictions.painted(image_raw, found, longest_side)
         headers = {"Film-Width": str(width), "Film-Height": str(height), "Film-Bits": str(found.bits)}
         return predictions.download(content, "application/octet-stream", headers)
 
@@ -220,7 +220,7 @@ def _add_pictures(router: APIRouter, predictions: Predictions) -> None:
         "/{id}/maps/{finding}.png",
         responses=answers(PNG, 404, 422, 503),
         response_class=Response,
-        summary="A map to lay over the film",
+        summary="A map to lay over the image",
     )
     async def map_(id: Id, finding: Finding) -> Response:
         """Evidence for the finding in orange, against it in blue, transparent where there is none."""
@@ -235,7 +235,7 @@ def _add_pictures(router: APIRouter, predictions: Predictions) -> None:
         summary="A picture for people",
     )
     async def overlay(id: Id, finding: Finding) -> Response:
-        """The film beside its map, with caption, colour bar and notice."""
+        """The image beside its map, with caption, colour bar and notice."""
         return predictions.download(
             await predictions.painted(overlay_png, predictions.find_mapped(id, finding), finding)
         )
@@ -246,4 +246,4 @@ def _nothing_read(results: Sequence[dict[str, Any]], *, several: bool) -> Proble
     detail = "; ".join(f"{result['image']}: {result['reason']}" for result in results)
     if all(result["status"] == "refused" for result in results):
         return Problem(422, "refused", "Not a frontal chest radiograph", detail, **members)
-    return Problem(422, "unreadable", "Not a readable film", detail, **members)
+    return Problem(422, "unreadable", "Not a readable image", detail, **members)

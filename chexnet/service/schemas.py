@@ -1,4 +1,4 @@
-"""The JSON of the service, as schemas: `Prediction.to_dict()` plus id, links and facts of the film."""
+"""The JSON of the service, as schemas: `Prediction.to_dict()` plus id, links and facts of the image."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -12,7 +12,7 @@ from chexnet.classifier.metadata import FindingMetadata, Maps
 from chexnet.classifier.overlay import LEAST_FULL_SCALE, NOTICE
 from chexnet.findings import display_name
 from chexnet.service.radiograph_reader import Unread
-from chexnet.service.store import Film, Result
+from chexnet.service.store import Result, StoredImage
 
 NOT_VALIDATED = "Not validated"
 
@@ -30,7 +30,7 @@ class ModelSchema(_Schema):
 
 
 class FindingSchema(_Schema):
-    """One finding of one film."""
+    """One finding of one image."""
 
     finding: str
     probability: float = Field(ge=0, le=1, description="Calibrated.")
@@ -52,7 +52,7 @@ class IdentifiersSchema(_Schema):
 
 
 class RadiographSchema(_Schema):
-    """What the file says of the film. Null is what it does not say."""
+    """What the file says of the image. Null is what it does not say."""
 
     file_format: Literal["PNG", "JPEG", "DICOM"]
     width: int
@@ -76,13 +76,13 @@ class LinksSchema(_Schema):
     film_raw: str
     maps: str | None
     map: dict[str, str] = Field(description="Evidence of a finding as a transparent PNG, by finding.")
-    overlay: dict[str, str] = Field(description="Film beside its map with a caption, by finding.")
+    overlay: dict[str, str] = Field(description="Image beside its map with a caption, by finding.")
 
 
 class PredictionSchema(_Schema):
-    """One film's result."""
+    """One image's result."""
 
-    id: str | None = Field(description="Null where there was no film to keep.")
+    id: str | None = Field(description="Null where there was no image to keep.")
     image: str
     status: Literal["ok", "refused", "error"]
     reason: str | None
@@ -94,13 +94,13 @@ class PredictionSchema(_Schema):
 
 
 class PredictionsSchema(_Schema):
-    """The results of a form with several films, in its order."""
+    """The results of a form with several images, in its order."""
 
     predictions: list[PredictionSchema]
 
 
 class MapSchema(_Schema):
-    """One finding's layers on the network's grid, stretched over the whole film."""
+    """One finding's layers on the network's grid, stretched over the whole image."""
 
     map: list[list[float]] = Field(
         description="Class activation map; its mean plus the bias is the score, if the model's maps are mean."
@@ -129,15 +129,15 @@ class AreaSchema(_Schema):
 
 
 class ReliabilitySchema(_Schema):
-    """Probabilities against observed frequencies, on test films: scores, and the points of a diagram."""
+    """Probabilities against observed frequencies, on test images: scores, and the points of a diagram."""
 
     ece: float = Field(description="Expected calibration error, 15 bins of equal width.")
     brier: float
     mean_probability: tuple[float, ...] = Field(description="Of each point.")
-    observed: tuple[float, ...] = Field(description="Share of the point's films that have the finding.")
+    observed: tuple[float, ...] = Field(description="Share of the point's images that have the finding.")
     low: tuple[float, ...] = Field(description="Lower end of its 95 % interval.")
     high: tuple[float, ...]
-    count: tuple[int, ...] = Field(description="Films of each point.")
+    count: tuple[int, ...] = Field(description="Images of each point.")
 
 
 class CalibrationTestSchema(_Schema):
@@ -200,7 +200,7 @@ class HealthSchema(_Schema):
 
     status: Literal["ok"]
     software: str
-    keeps_films: bool = Field(description="Whether films and results are written to the server's disk.")
+    keeps_films: bool = Field(description="Whether images and results are written to the server's disk.")
 
 
 def prediction_json(outcome: Result | Unread, *, identifiers: bool) -> dict[str, Any]:
@@ -212,20 +212,20 @@ def prediction_json(outcome: Result | Unread, *, identifiers: bool) -> dict[str,
     return {
         "id": outcome.id,
         **known,
-        "radiograph": _radiograph(outcome.film, identifiers),
+        "radiograph": _radiograph(outcome.image, identifiers),
         "links": _links(outcome.id, names if outcome.prediction.maps is not None else []),
     }
 
 
-def _radiograph(film: Film, identifiers: bool) -> dict[str, Any]:
-    height, width = film.grey.shape
+def _radiograph(image: StoredImage, identifiers: bool) -> dict[str, Any]:
+    height, width = image.grey.shape
     shown = RadiographSchema.model_fields.keys() - {"width", "height", "bits", "identifiers"}
-    identity = {name: film.described[name] for name in IdentifiersSchema.model_fields}
+    identity = {name: image.described[name] for name in IdentifiersSchema.model_fields}
     return {
-        **{name: film.described[name] for name in shown},
+        **{name: image.described[name] for name in shown},
         "width": width,
         "height": height,
-        "bits": film.bits,
+        "bits": image.bits,
         "identifiers": identity if identifiers else None,
     }
 
@@ -297,13 +297,13 @@ def _card_finding(entry: FindingMetadata, policy: str) -> dict[str, Any]:
 
 def why_not_validated(entry: FindingMetadata) -> str:
     """One sentence for the page, from the numbers of the model's own test."""
-    films = f"{entry.positives} of {entry.positives + entry.negatives} test films have it"
+    counts = f"{entry.positives} of {entry.positives + entry.negatives} test images have it"
     if entry.auroc is None:
-        return f"{NOT_VALIDATED}: its AUROC cannot be estimated, {films}."
+        return f"{NOT_VALIDATED}: its AUROC cannot be estimated, {counts}."
     area = entry.auroc
     auroc = f"AUROC {area.text(2)}"
     if area.above(0.5) and not entry.thresholds:
-        return f"{NOT_VALIDATED}: too few validation films have it for a threshold; {auroc}, {films}."
+        return f"{NOT_VALIDATED}: too few validation images have it for a threshold; {auroc}, {counts}."
     if area.above(0.5):
-        return f"{NOT_VALIDATED}: {auroc} rests on too few films; {films}."
-    return f"{NOT_VALIDATED}: {auroc} does not show it to be better than chance; {films}."
+        return f"{NOT_VALIDATED}: {auroc} rests on too few images; {counts}."
+    return f"{NOT_VALIDATED}: {auroc} does not show it to be better than chance; {counts}."

@@ -81,7 +81,7 @@ def require_key(
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     header: Annotated[str | None, Depends(_header)],
 ) -> None:
-    """Dependency of everything that shows or takes films.
+    """Dependency of everything that shows or takes images.
 
     Raises:
         Problem: 401 without a valid key.

@@ -1,11 +1,12 @@
 """uvicorn as the service runs it."""
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from typing import Any
 
-import h11
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from chexnet.service.config import Limits
@@ -15,11 +16,13 @@ HEADER_S = 20
 
 _OTHER_FILES = 128
 
+_CONNECTION = "chexnet.connection"
+
 
 def http_server(
     app: ASGIApp, limits: Limits, *, host: str = "127.0.0.1", port: int = 0, log_requests: bool = False
 ) -> uvicorn.Server:
-    """An HTTP/1.1 server for `app`; `run()` returns after SIGINT or SIGTERM, when all films are read.
+    """An HTTP/1.1 server for `app`; `run()` returns after SIGINT or SIGTERM, when all images are read.
 
     Raises this process's limit of open files, as far as the system lets it, to what `limits` allow.
     """
@@ -28,10 +31,10 @@ def http_server(
     _allow_open_files(most + _OTHER_FILES)
     return uvicorn.Server(
         uvicorn.Config(
-            app,
+            _counted(app),
             host,
             port,
-            http=_PatientProtocol,
+            http=_PatientConnection,
             access_log=log_requests,
             server_header=False,
             limit_concurrency=most,
@@ -58,22 +61,77 @@ def _allow_open_files(count: int) -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
 
 
-class _PatientProtocol(H11Protocol):
-    """Closes a connection on which no request has begun within `HEADER_S` seconds."""
+class _PatientConnection(asyncio.Protocol):
+    """One client's connection: uvicorn's own protocol, closed where no request comes for `HEADER_S` seconds.
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client has connected."""
-        super().connection_made(transport)
-        self._watch(None)
+    uvicorn has no time limit for the head of a request. This stands between the transport and uvicorn's
+    protocol, hands everything on, and counts the requests that reach the application: it travels with them
+    in the state of their scope (ASGI, "Lifespan State").
 
-    def _watch(self, last: object) -> None:
-        self._watching = self.loop.call_later(HEADER_S, self._look, last)
+    Args:
+        app_state: the application's state, as uvicorn hands it to a protocol.
+        options: the other arguments of a protocol.
+    """
 
-    def _look(self, last: object) -> None:
-        # `cycle` is the latest request: a new one each time headers are complete.
-        if self.transport.is_closing():
-            return
-        if self.conn.their_state is h11.IDLE and self.cycle is last:
-            self.transport.close()
+    def __init__(self, app_state: dict[str, Any], **options: Any) -> None:
+        self._inner = H11Protocol(app_state={**app_state, _CONNECTION: self}, **options)
+        self._begun = self._open = 0
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """A request of this connection is with the application."""
+        self._begun += 1
+        self._open += 1
+        try:
+            yield
+        finally:
+            self._open -= 1
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to watch the new connection."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._inner.connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        """Hand on what arrived."""
+        self._inner.data_received(data)
+
+    def eof_received(self) -> None:
+        """Hand on that nothing more arrives."""
+        self._inner.eof_received()
+
+    def pause_writing(self) -> None:
+        """Hand on that the client takes nothing at the moment."""
+        self._inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Hand on that the client takes more."""
+        self._inner.resume_writing()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Hand on that the connection is closed, and stop watching it."""
+        self._timer.cancel()
+        self._inner.connection_lost(error)
+
+    def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(HEADER_S, self._close_or_watch, self._begun)
+
+    def _close_or_watch(self, begun: int) -> None:
+        if self._open or self._begun > begun:
+            self._watch()
         else:
-            self._watch(self.cycle)
+            self._transport.close()
+
+
+def _counted(app: ASGIApp) -> ASGIApp:
+    """`app`, with each request counted at its connection."""
+
+    async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+        connection = scope.get("state", {}).pop(_CONNECTION, None)
+        with nullcontext() if connection is None else connection.answering():
+            await app(scope, receive, send)
+
+    return counted

@@ -16,11 +16,11 @@ from chexnet.radiograph import Radiograph
 Grey = UInt8[np.ndarray, "height width"] | UInt16[np.ndarray, "height width"]
 
 _ROWS = 256
-"""Rows at a time: temporary arrays as large as the film would cost more memory than the film."""
+"""Rows at a time: temporary arrays as large as the image would cost more memory than the image."""
 
 
 @dataclass(frozen=True, eq=False)
-class Film:
+class StoredImage:
     """A radiograph that was read, its grey values as compact as they can be.
 
     Attributes:
@@ -32,7 +32,7 @@ class Film:
     described: dict[str, object]
 
     @classmethod
-    def of(cls, radiograph: Radiograph) -> "Film":
+    def of(cls, radiograph: Radiograph) -> "StoredImage":
         """Eight bits where they hold every grey value of the radiograph, else sixteen."""
         described = {name: value for name, value in vars(radiograph).items() if name != "pixels"}
         grey = _eight_bits(radiograph.pixels)
@@ -51,17 +51,17 @@ class Film:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """A prediction, "ok" or "refused", with the film it was made from."""
+    """A prediction, "ok" or "refused", with the image it was made from."""
 
     id: str
     prediction: Prediction
-    film: Film
+    image: StoredImage
 
     @property
     def nbytes(self) -> int:
         """Memory that it holds, but for small change."""
         layers = (self.prediction.maps, self.prediction.evidence)
-        return self.film.grey.nbytes + sum(layer.nbytes for layer in layers if layer is not None)
+        return self.image.grey.nbytes + sum(layer.nbytes for layer in layers if layer is not None)
 
 
 def _eight_bits(pixels: Float32[np.ndarray, "height width"]) -> UInt8[np.ndarray, "height width"] | None:

@@ -15,7 +15,7 @@ from chexnet.service.config import MEGA, Limits
 from chexnet.service.problems import Problem, overloaded, too_large
 
 RAW_TYPES = ("image/png", "image/jpeg", "application/dicom", "application/octet-stream")
-"""A film as the body itself. What it really is, its content decides."""
+"""An image as the body itself. What it really is, its content decides."""
 
 MAX_NAME = 200
 
@@ -84,7 +84,7 @@ class BodyShare:
 
 
 async def read_uploads(request: Request, limits: Limits, share: BodyShare) -> list[Upload]:
-    """The films of a request: its body as it is, or the files of a multipart form.
+    """The images of a request: its body as it is, or the files of a multipart form.
 
     Raises:
         Problem: too large, too slow, too many, of no accepted type, or not well formed.
@@ -110,14 +110,14 @@ async def read_uploads(request: Request, limits: Limits, share: BodyShare) -> li
     raise Problem(
         415,
         "unsupported-media-type",
-        "Not a film",
+        "Unsupported media type",
         f"Content-Type is {media_type!r}; expected multipart/form-data or {', '.join(RAW_TYPES)}.",
         headers={"Accept-Post": ", ".join(("multipart/form-data", *RAW_TYPES))},
     )
 
 
 def is_form(request: Request) -> bool:
-    """Whether the request may hold several films."""
+    """Whether the request may hold several images."""
     return request.headers.get("content-type", "").lower().lstrip().startswith("multipart/form-data")
 
 
@@ -125,7 +125,7 @@ def shown_name(name: str) -> str:
     """The last part of a path of any system, without control characters, of a bounded length."""
     last = re.split(r"[/\\]", name)[-1]
     printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in last).strip()
-    return printable[:MAX_NAME] or "film"
+    return printable[:MAX_NAME] or "image"
 
 
 def _check_declared_length(request: Request, limits: Limits) -> None:
@@ -167,7 +167,7 @@ def _utf8(header: str) -> str:
 
 
 class _InMemory(MultiPartParser):
-    # Never roll over to a temporary file: the body is bounded, and films leave no trace on the disk.
+    # Never roll over to a temporary file: the body is bounded, and images leave no trace on the disk.
     spool_max_size = 2**62
 
 

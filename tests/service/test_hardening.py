@@ -254,10 +254,10 @@ def test_a_client_that_goes_away_leaves_no_work_and_no_memory_behind(
             with socket.create_connection(address) as connection:
                 connection.sendall(head + png[: len(png) // 2])
         deadline = time.monotonic() + 20
-        while "chexnet_bodies_bytes 0\n" not in (metrics := client.get("/metrics").text):
+        while "chexnet_bodies_bytes 0.0\n" not in (metrics := client.get("/metrics").text):
             assert time.monotonic() < deadline, metrics
             time.sleep(0.05)
-        assert "chexnet_queue_films 0\n" in metrics
+        assert "chexnet_queue_films 0.0\n" in metrics
 
 
 async def crowd(base_url: str, content: bytes, clients: int) -> list[int]:
@@ -310,7 +310,7 @@ def test_memory_for_bodies_is_bounded_across_requests(serving: Serving, classifi
     with serving(classifier, ServiceConfig(limits=Limits(memory_mb=1, upload_mb=4))) as client:
         answer = client.post("/v1/predictions", content=bytes(3 * 2**20), headers=HEADERS)
         assert answer.status_code == 503
-        assert "chexnet_bodies_bytes 0\n" in client.get("/metrics").text
+        assert "chexnet_bodies_bytes 0.0\n" in client.get("/metrics").text
 
 
 def test_an_unforeseen_failure_is_a_500_that_tells_nothing_of_the_inside(
@@ -364,7 +364,7 @@ def test_memory_for_downloads_is_bounded_whatever_clients_do(
     with serving(classifier, ServiceConfig(gate=False, limits=Limits(memory_mb=36))) as client:
         raw = client.post("/v1/predictions", content=large_film, headers=HEADERS).json()["links"]["film_raw"]
         with stalled(client, raw), stalled(client, raw):
-            wait_for(client, f"chexnet_downloads_bytes {36e6:g}\n")
+            wait_for(client, "chexnet_downloads_bytes 3.6e+07\n")
             refused = client.get(raw)
             assert refused.status_code == 503
             assert refused.headers["content-type"] == "application/problem+json"
@@ -372,7 +372,7 @@ def test_memory_for_downloads_is_bounded_whatever_clients_do(
             assert "downloads" in refused.json()["detail"]
             # Uploads have their own.
             assert client.post("/v1/predictions", content=large_film, headers=HEADERS).status_code == 201
-        wait_for(client, "chexnet_downloads_bytes 0\n")
+        wait_for(client, "chexnet_downloads_bytes 0.0\n")
         assert len(client.get(raw).content) == 2 * 3000 * 3000
 
 
@@ -387,8 +387,8 @@ def test_a_client_that_takes_nothing_of_its_answer_is_cut_off(
                 break
         raw = answer.json()["links"]["film_raw"]
         with stalled(client, raw):
-            wait_for(client, f"chexnet_downloads_bytes {18e6:g}\n")
-            wait_for(client, "chexnet_downloads_bytes 0\n")
+            wait_for(client, "chexnet_downloads_bytes 1.8e+07\n")
+            wait_for(client, "chexnet_downloads_bytes 0.0\n")
         assert client.get("/healthz").status_code == 200
 
 

@@ -55,10 +55,10 @@ def test_every_operation_is_summarised_and_described(document: dict) -> None:
 def test_the_examples_are_valid(document: dict) -> None:
     answer = document["paths"]["/v1/predictions"]["post"]["responses"]["201"]
     examples = answer["content"]["application/json"]["examples"]
-    PredictionSchema.model_validate(examples["one film"]["value"])
+    PredictionSchema.model_validate(examples["one image"]["value"])
     PredictionSchema.model_validate(examples["a form"]["value"]["predictions"][0])
     again = document["paths"]["/v1/predictions/{id}"]["get"]["responses"]["200"]
-    assert again["content"]["application/json"]["example"] == examples["one film"]["value"]
+    assert again["content"]["application/json"]["example"] == examples["one image"]["value"]
 
 
 def test_keys_are_part_of_the_document_where_they_are_needed(

@@ -791,7 +791,7 @@ def test_a_film_that_is_forgotten_while_it_is_read_is_forgotten_by_the_server_as
         while 'method="DELETE",route="/v1/predictions/{id}",status="204"' not in client.get("/metrics").text:
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        assert "chexnet_results 0\n" in client.get("/metrics").text
+        assert "chexnet_results 0.0\n" in client.get("/metrics").text
         expect(page.page.locator(".film")).to_have_count(0)
 
 

@@ -16,7 +16,7 @@ from real_server import Serving
 from chexnet.classifier import Classifier
 from chexnet.service import Limits, ServiceConfig, radiograph_reader
 from chexnet.service.metrics import Metrics
-from chexnet.service.radiograph_reader import FilmReader, PixelBudget
+from chexnet.service.radiograph_reader import PixelBudget, RadiographReader
 
 
 @given(st.lists(st.integers(0, 30), max_size=30), st.integers(1, 20))
@@ -98,7 +98,7 @@ def test_the_time_to_come_back_counts_decoding_where_that_is_what_takes_long(
 ) -> None:
     clock = iter(range(0, 100_000, 40))
     monkeypatch.setattr(radiograph_reader.os, "cpu_count", lambda: 2)
-    reader = FilmReader(classifier, Limits(), Metrics(), gate=False)
+    reader = RadiographReader(classifier, Limits(), Metrics(), gate=False)
     reader.waiting = 10
     before = reader.retry_after_s()
     monkeypatch.setattr(radiograph_reader.time, "monotonic", lambda: float(next(clock)))

@@ -263,7 +263,7 @@ def test_the_card_says_what_is_validated_and_why_the_rest_is_not(service: httpx.
     assert (
         "AUROC 0.52 (0.40–0.63) does not show it to be better than chance" in findings[UNVALIDATED]["reason"]
     )
-    assert "cannot be estimated, 0 of 160 test films have it" in findings[UNTESTED]["reason"]
+    assert "cannot be estimated, 0 of 160 test images have it" in findings[UNTESTED]["reason"]
     assert findings[PRESENT]["calibration_test"]["before"]["ece"] == 0.123
     assert findings[PRESENT]["calibration_test"]["after"]["count"] == [100, 100]
     assert findings[UNVALIDATED]["calibration_test"] is None
@@ -274,8 +274,8 @@ def test_the_card_says_what_is_validated_and_why_the_rest_is_not(service: httpx.
 def test_a_finding_with_too_few_validation_films_is_said_to_have_them() -> None:
     few = FindingMetadata("Fibrosis", 0.0, auroc=Estimate(0.76, 0.66, 0.84), positives=16, negatives=250)
     assert why_not_validated(few) == (
-        "Not validated: too few validation films have it for a threshold; AUROC 0.76 (0.66–0.84), "
-        "16 of 266 test films have it."
+        "Not validated: too few validation images have it for a threshold; AUROC 0.76 (0.66–0.84), "
+        "16 of 266 test images have it."
     )
 
 
@@ -370,7 +370,7 @@ def _enlarged(dicom: bytes) -> bytes:
 def test_metrics_count_films_without_naming_them(service: httpx.Client, png: bytes) -> None:
     def films_read() -> int:
         return int(
-            re.search(r'^chexnet_films_total\{status="ok"\} (\d+)$', service.get("/metrics").text, re.M)[1]
+            re.search(r'^chexnet_films_total\{status="ok"\} (\d+)\.0$', service.get("/metrics").text, re.M)[1]
         )
 
     upload(service, png)

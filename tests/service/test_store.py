@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from chexnet.classifier import ModelIdentity, Prediction
 from chexnet.radiograph import Radiograph
-from chexnet.service.store import Film, Result, ResultStore, new_id
+from chexnet.service.store import Result, ResultStore, StoredImage, new_id
 
 IDENTITY = ModelIdentity("chexnet", "1", "0" * 64)
 
@@ -21,8 +21,8 @@ class Clock:
 
 
 def result(side: int = 4) -> Result:
-    film = Film(np.zeros((side, side), np.uint8), {})
-    return Result(new_id(), Prediction("film", "refused", "reason", (), IDENTITY), film)
+    image = StoredImage(np.zeros((side, side), np.uint8), {})
+    return Result(new_id(), Prediction("film", "refused", "reason", (), IDENTITY), image)
 
 
 @given(st.lists(st.integers(1, 30), max_size=40), st.integers(1, 10), st.integers(1, 2000))
@@ -71,7 +71,7 @@ def test_a_result_is_removed_once() -> None:
 def test_a_film_keeps_every_grey_value_in_as_few_bits_as_that_takes(bits: int, levels: int) -> None:
     rng = np.random.default_rng(0)
     pixels = (rng.integers(0, levels, (64, 48)) / (levels - 1)).astype(np.float32)
-    film = Film.of(Radiograph(pixels, "film", "PNG", modality="DX"))
+    film = StoredImage.of(Radiograph(pixels, "film", "PNG", modality="DX"))
     assert film.bits == bits
     # Half a step of the depth that is kept; 8 bits and 16 bits are exact.
     again = film.radiograph()
