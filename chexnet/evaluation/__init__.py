@@ -1,6 +1,6 @@
 """From predictions and labels to the paper's tables, figures and the report."""
 
-from chexnet.evaluation.evaluate import EvaluateOptions, Evaluation, FindingResult, evaluate
+from chexnet.evaluation.evaluate import EvaluateOptions, Evaluation, FindingResult, MeasuredImages, evaluate
 from chexnet.evaluation.operating_points import (
     Thresholds,
     choose_thresholds,
@@ -13,6 +13,7 @@ __all__ = [
     "EvaluateOptions",
     "Evaluation",
     "FindingResult",
+    "MeasuredImages",
     "ReaderComparison",
     "ReadersOptions",
     "Thresholds",

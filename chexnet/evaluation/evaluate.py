@@ -85,16 +85,46 @@ class FindingResult:
 
 
 @dataclass(frozen=True)
+class MeasuredImages:
+    """Which images an evaluation is about, and which were left out.
+
+    Attributes:
+        name: what to call the model in tables.
+        predictions, labels: the file and its SHA-256, where there is one.
+        images: number of images with both predictions and labels.
+        patients: number of their patients; None where no patient is known.
+        not_scored: reason to number of images that the model refused or could not read.
+        without_labels: predicted images that the labels lack.
+        without_predictions: labelled images that were not predicted.
+        not_labelled: columns of numbers among the predictions that the labels lack.
+        joined_by: "name", or "file name" where the predictions name images by their path.
+    """
+
+    name: str
+    predictions: tuple[str, str] | None
+    labels: tuple[str, str] | None
+    images: int
+    patients: int | None
+    not_scored: Mapping[str, int]
+    without_labels: int
+    without_predictions: int
+    not_labelled: Sequence[str]
+    joined_by: str
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """All that was measured of one model on one set of images.
 
     Attributes:
+        cohort: the images themselves, for curves; None where the evaluation was read from its JSON.
         mean_auroc: over the findings whose AUROC is estimable.
         mean_of: which those are.
         contamination: None where nothing is known of the training images.
     """
 
-    cohort: Cohort
+    data: MeasuredImages
+    cohort: Cohort | None
     options: EvaluateOptions
     findings: Mapping[str, FindingResult]
     mean_auroc: Estimate
@@ -141,6 +171,7 @@ def evaluate(
     estimable = [one for one in cohort.findings if measurements.value(f"auroc/{one}") is not None]
     subgroups, gaps = collect_subgroups(cohort, measurements)
     return Evaluation(
+        _measured_images(cohort),
         cohort,
         options,
         findings={one: _finding(cohort, one, thresholds, measurements) for one in cohort.findings},
@@ -169,6 +200,21 @@ def _cohort(
     if isinstance(labels, Labels):
         raise TypeError("labels already read fit only the predictions they were read for; give their file")
     return read_cohort(Path(predictions), Path(labels), names)
+
+
+def _measured_images(cohort: Cohort) -> MeasuredImages:
+    return MeasuredImages(
+        name=cohort.predictions.name,
+        predictions=cohort.predictions.source,
+        labels=cohort.labels.source,
+        images=len(cohort.labels.images),
+        patients=cohort.patients,
+        not_scored=cohort.predictions.not_scored,
+        without_labels=cohort.without_labels,
+        without_predictions=cohort.without_predictions,
+        not_labelled=tuple(cohort.not_labelled),
+        joined_by=cohort.joined_by,
+    )
 
 
 def _add_finding(

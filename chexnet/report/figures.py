@@ -16,7 +16,6 @@ from chexnet.evaluation.reader_comparison import ReaderComparison
 from chexnet.literature import TABLE_2_COLUMNS
 from chexnet.statistics import Estimate, reliability_curve, roc_curve
 from chexnet.statistics.curve_bands import precision_recall_band, roc_band
-from chexnet.tables.joined import Cohort
 
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#AA4499", "#767676"
 """From Okabe and Ito's palette, darkened where it is too light for thin lines."""
@@ -50,7 +49,7 @@ def roc_figure(evaluation: Evaluation) -> Figure:
     """ROC curve of each finding with its bootstrap band."""
 
     def draw(axes: Axes, name: str) -> None:
-        present, probabilities, clusters = _known(evaluation.cohort, name)
+        present, probabilities, clusters = _known(evaluation, name)
         band = roc_band(present, probabilities, clusters)
         axes.plot((0, 1), (0, 1), color=GREY, linewidth=0.7, linestyle=":")
         axes.fill_between(band.x, band.low, band.high, color=BLUE, alpha=0.25, linewidth=0)
@@ -65,7 +64,7 @@ def precision_recall_figure(evaluation: Evaluation) -> Figure:
     """Precision–recall curve of each finding with its band; the dotted line is the prevalence."""
 
     def draw(axes: Axes, name: str) -> None:
-        present, probabilities, clusters = _known(evaluation.cohort, name)
+        present, probabilities, clusters = _known(evaluation, name)
         band = precision_recall_band(present, probabilities, clusters)
         axes.axhline(present.mean(), color=GREY, linewidth=0.8, linestyle=":")
         axes.fill_between(band.x, band.low, band.high, color=ORANGE, alpha=0.25, linewidth=0)
@@ -80,7 +79,7 @@ def reliability_figure(evaluation: Evaluation, bins: int = 10) -> Figure:
     """Observed frequency against predicted probability, ten bins of equally many images, log axes."""
 
     def draw(axes: Axes, name: str) -> None:
-        present, probabilities, _ = _known(evaluation.cohort, name)
+        present, probabilities, _ = _known(evaluation, name)
         curve = reliability_curve(present, probabilities, bins, "mass", evaluation.options.confidence)
         floor = max(1e-4, min(curve.mean_probability.min(), curve.high.min()) / 2)
         axes.plot((floor, 1), (floor, 1), color=GREY, linewidth=0.7, linestyle=":")
@@ -146,9 +145,7 @@ def table_2_figure(evaluation: Evaluation) -> Figure:
         for marker, colour, column in zip(_MARKERS, (GREY, PURPLE, ORANGE), TABLE_2_COLUMNS, strict=True):
             if name in column.auroc:
                 axes.plot(column.auroc[name], row, marker, color=colour, markersize=4.5, fillstyle="none")
-    axes.plot(
-        [], [], "o", color=BLUE, label=f"{evaluation.cohort.predictions.name} ({evaluation.options.split})"
-    )
+    axes.plot([], [], "o", color=BLUE, label=f"{evaluation.data.name} ({evaluation.options.split})")
     if any(name in column.auroc for name in names for column in TABLE_2_COLUMNS):
         for marker, colour, column in zip(_MARKERS, (GREY, PURPLE, ORANGE), TABLE_2_COLUMNS, strict=True):
             label = f"{column.system}, {column.split}"
@@ -307,7 +304,10 @@ def _rows(axes: Axes, labels: Sequence[str]) -> None:
     axes.grid(axis="x", alpha=0.3, linewidth=0.5)
 
 
-def _known(cohort: Cohort, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _known(evaluation: Evaluation, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    cohort = evaluation.cohort
+    if cohort is None:
+        raise ValueError("curves need the images; an evaluation that was read from its JSON has none")
     known = cohort.known(name)
     return cohort.present(name)[known], cohort.probabilities(name)[known], cohort.clusters[known]
 

@@ -8,13 +8,12 @@ from typing import Any
 
 from chexnet._version import __version__
 from chexnet.evaluation.comparison import ModelComparison
-from chexnet.evaluation.evaluate import Evaluation, FindingResult
+from chexnet.evaluation.evaluate import Evaluation, FindingResult, MeasuredImages
 from chexnet.evaluation.reader_comparison import ReaderComparison
 from chexnet.evaluation.subgroups import Gap, Subgroup
 from chexnet.leakage.training_images import Contamination
 from chexnet.literature import TABLE_2_COLUMNS
 from chexnet.statistics import Estimate
-from chexnet.tables.joined import Cohort
 
 
 def write_json(content: dict[str, Any], path: Path) -> None:
@@ -42,10 +41,10 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
             "interval": options.interval,
             "confidence": options.confidence,
             "seed": options.seed,
-            "resampled": "images" if evaluation.cohort.patients is None else "patients",
+            "resampled": "images" if evaluation.data.patients is None else "patients",
         },
         "split": options.split,
-        "data": cohort_json(evaluation.cohort),
+        "data": _data(evaluation.data),
         "findings": {name: _finding(one) for name, one in evaluation.findings.items()},
         **measure_fields("mean_auroc", evaluation.mean_auroc),
         "mean_of": list(evaluation.mean_of),
@@ -65,19 +64,20 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
     return content
 
 
-def cohort_json(cohort: Cohort) -> dict[str, Any]:
+def _data(data: MeasuredImages) -> dict[str, Any]:
     """Which files, and how many images of how many patients."""
     return {
-        "predictions": _source(cohort.predictions.source),
-        "labels": _source(cohort.labels.source),
-        "images": len(cohort.labels.images),
-        "patients": cohort.patients,
-        "not_scored": sum(cohort.predictions.not_scored.values()),
-        "not_scored_reasons": cohort.predictions.not_scored,
-        "predictions_without_labels": cohort.without_labels,
-        "labels_without_predictions": cohort.without_predictions,
-        "columns_without_labels": list(cohort.not_labelled),
-        "joined_by": cohort.joined_by,
+        "name": data.name,
+        "predictions": _source(data.predictions),
+        "labels": _source(data.labels),
+        "images": data.images,
+        "patients": data.patients,
+        "not_scored": sum(data.not_scored.values()),
+        "not_scored_reasons": dict(data.not_scored),
+        "predictions_without_labels": data.without_labels,
+        "labels_without_predictions": data.without_predictions,
+        "columns_without_labels": list(data.not_labelled),
+        "joined_by": data.joined_by,
     }
 
 

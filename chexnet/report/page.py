@@ -134,14 +134,15 @@ def report_figures(report: Report, progress: Progress | None = None) -> dict[str
     evaluation = report.evaluation
     to_draw: dict[str, Callable[[], Figure]] = {}
     if evaluation.mean_of:
+        to_draw["table-2"] = partial(table_2_figure, evaluation)
+    if evaluation.mean_of and evaluation.cohort is not None:
         to_draw |= {
-            "table-2": partial(table_2_figure, evaluation),
             "roc": partial(roc_figure, evaluation),
             "precision-recall": partial(precision_recall_figure, evaluation),
             "reliability": partial(reliability_figure, evaluation),
         }
-        if evaluation.subgroups:
-            to_draw["subgroups"] = partial(subgroup_figure, evaluation)
+    if evaluation.mean_of and evaluation.subgroups:
+        to_draw["subgroups"] = partial(subgroup_figure, evaluation)
     for one in report.readers:
         if not operating_places(one):
             continue
@@ -161,7 +162,7 @@ def report_html(report: Report, drawn: dict[str, Figure] | None = None) -> str:
     """The page, with everything inside it."""
     drawn = report_figures(report) if drawn is None else drawn
     evaluation = report.evaluation
-    name = evaluation.cohort.predictions.name
+    name = evaluation.data.name
     sections = [
         ("Data", _data(evaluation)),
         ("Discrimination", _discrimination(evaluation, drawn)),
@@ -191,7 +192,7 @@ def _lead(evaluation: Evaluation) -> str:
     parts = [
         paragraph(
             f"Mean AUROC of {len(evaluation.mean_of)} pathologies: **{evaluation.mean_auroc.text(4)}** "
-            f"on {len(evaluation.cohort.labels.images):,} images; split: {evaluation.options.split}.",
+            f"on {evaluation.data.images:,} images; split: {evaluation.options.split}.",
             "headline",
         ),
         paragraph("Research software, not a medical device: not for diagnosis.", "note"),
@@ -203,14 +204,14 @@ def _lead(evaluation: Evaluation) -> str:
 
 
 def _data(evaluation: Evaluation) -> str:
-    cohort = evaluation.cohort
+    data = evaluation.data
     entries = [
-        ("Images", f"{len(cohort.labels.images):,}"),
-        ("Patients", "not known" if cohort.patients is None else f"{cohort.patients:,}"),
+        ("Images", f"{data.images:,}"),
+        ("Patients", "not known" if data.patients is None else f"{data.patients:,}"),
         ("Split", evaluation.options.split),
-        ("Labelled images without prediction", f"{cohort.without_predictions:,}"),
+        ("Labelled images without prediction", f"{data.without_predictions:,}"),
     ]
-    for what, source in (("Predictions", cohort.predictions.source), ("Labels", cohort.labels.source)):
+    for what, source in (("Predictions", data.predictions), ("Labels", data.labels)):
         if source:
             entries.append((what, f"{source[0]}, SHA-256 {source[1]}"))
     if evaluation.contamination:
@@ -226,6 +227,8 @@ def _data(evaluation: Evaluation) -> str:
 
 
 def _people(evaluation: Evaluation) -> str:
+    if evaluation.cohort is None:
+        return ""
     labels = evaluation.cohort.labels
     rows = []
     for what, values in (("sex", labels.sex), ("view", labels.view)):
@@ -249,6 +252,7 @@ def _discrimination(evaluation: Evaluation, drawn: dict[str, Figure]) -> str:
                 "AUROC with interval, and published values. A hollow blue dot has no interval.",
             )
         )
+    if "roc" in drawn:
         parts.append(
             _picture(
                 drawn["roc"],
@@ -367,7 +371,7 @@ def _films(report: Report, drawn: dict[str, Figure]) -> str:
 
 def _methods(evaluation: Evaluation) -> str:
     options = evaluation.options
-    unit = "images" if evaluation.cohort.patients is None else "patients, all images of a patient together"
+    unit = "images" if evaluation.data.patients is None else "patients, all images of a patient together"
     return bullets(
         [
             "AUROC: the share of pairs of a positive and a negative image that are ranked rightly, ties one "

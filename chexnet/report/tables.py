@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from chexnet.evaluation.comparison import ModelComparison
-from chexnet.evaluation.evaluate import DECISIONS, Evaluation
+from chexnet.evaluation.evaluate import DECISIONS, Evaluation, FindingResult
 from chexnet.evaluation.reader_comparison import ReaderComparison
 from chexnet.evaluation.subgroups import Gap, Subgroup
+from chexnet.findings import display_name
 from chexnet.literature import TABLE_2_COLUMNS
 from chexnet.paper import PATHOLOGIES
 
@@ -30,28 +31,44 @@ class Grid:
         return "\n".join(lines)
 
 
-def table_2(evaluation: Evaluation) -> Grid:
-    """AUROC beside Wang, Yao and CheXNet; bold where the interval lies above all three."""
-    published = [column for column in TABLE_2_COLUMNS if set(evaluation.findings) & set(PATHOLOGIES)]
+def table_2(*evaluations: Evaluation) -> Grid:
+    """AUROC of one model or several, beside Wang, Yao and CheXNet; bold where all three lie below."""
+    first = evaluations[0]
+    published = [column for column in TABLE_2_COLUMNS if set(first.findings) & set(PATHOLOGIES)]
     head = [
         "AUROC",
         "positive",
         "negative",
-        f"{evaluation.cohort.predictions.name} ({evaluation.options.split})",
+        *(f"{one.data.name} ({one.options.split})" for one in evaluations),
         *(f"{column.system} ({column.split})" for column in published),
     ]
     rows = []
-    for name, result in evaluation.findings.items():
-        measured = result.auroc.text(4)
-        if published and len(result.above) == len(published):
-            measured = f"**{measured}**"
+    for name, result in first.findings.items():
+        measured = [_beside_published(one.findings.get(name), len(published)) for one in evaluations]
         others = [f"{column.auroc[name]:.4f}" if name in column.auroc else "–" for column in published]
-        rows.append([name, f"{result.positives:,}", f"{result.negatives:,}", measured, *others])
+        rows.append(
+            [display_name(name), f"{result.positives:,}", f"{result.negatives:,}", *measured, *others]
+        )
     # A mean over other findings than the paper's 14 has no counterpart in the paper.
-    comparable = set(evaluation.mean_of) == set(PATHOLOGIES)
-    means = [f"{column.mean:.4f}" if comparable else "–" for column in published]
-    rows.append([f"mean of {len(evaluation.mean_of)}", "", "", evaluation.mean_auroc.text(4), *means])
+    comparable = set(first.mean_of) == set(PATHOLOGIES)
+    published_means = [f"{column.mean:.4f}" if comparable else "–" for column in published]
+    rows.append([f"mean of {len(first.mean_of)}", "", "", *_means(evaluations), *published_means])
     return Grid(head, rows)
+
+
+def _beside_published(result: FindingResult | None, systems: int) -> str:
+    if result is None:
+        return "–"
+    measured = result.auroc.text(4)
+    return f"**{measured}**" if systems and len(result.above) == systems else measured
+
+
+def _means(evaluations: Sequence[Evaluation]) -> list[str]:
+    usual = len(evaluations[0].mean_of)
+    return [
+        one.mean_auroc.text(4) + ("" if len(one.mean_of) == usual else f", of {len(one.mean_of)}")
+        for one in evaluations
+    ]
 
 
 def other_measures(evaluation: Evaluation) -> Grid:

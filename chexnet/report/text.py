@@ -56,19 +56,19 @@ def show_evaluation(evaluation: Evaluation) -> str:
 
 def data_lines(evaluation: Evaluation) -> list[str]:
     """How many images, and which were left out."""
-    cohort, options = evaluation.cohort, evaluation.options
-    who = "; no patient is known" if cohort.patients is None else f" of {cohort.patients:,} patients"
+    data, options = evaluation.data, evaluation.options
+    who = "; no patient is known" if data.patients is None else f" of {data.patients:,} patients"
     lines = [
-        f"{len(cohort.labels.images):,} images{who}; {options.confidence:.0%} intervals from "
+        f"{data.images:,} images{who}; {options.confidence:.0%} intervals from "
         f"{options.samples:,} {options.interval} bootstrap samples of "
-        f"{'images' if cohort.patients is None else 'patients'}."
+        f"{'images' if data.patients is None else 'patients'}."
     ]
-    lines += _not_scored(cohort.predictions.not_scored)
-    if cohort.without_labels:
-        lines.append(f"Without labels: {cohort.without_labels:,} predicted images; they count nowhere.")
-    if cohort.not_labelled:
-        lines.append(f"Without labels: the columns {', '.join(cohort.not_labelled)}; they are not measured.")
-    if cohort.joined_by != "name":
+    lines += _not_scored(data.not_scored)
+    if data.without_labels:
+        lines.append(f"Without labels: {data.without_labels:,} predicted images; they count nowhere.")
+    if data.not_labelled:
+        lines.append(f"Without labels: the columns {', '.join(data.not_labelled)}; they are not measured.")
+    if data.joined_by != "name":
         lines.append("Images were matched by file name, without their folders.")
     return lines
 
