@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 from timing import interleaved, report
 
 import chexnet
+from chexnet._onnx import open_session
 from chexnet.classifier.classifier import DEFAULT_MODEL
 from chexnet.classifier.metadata import KEY, ModelMetadata
 from chexnet.models.gate_network import gate_input, remove_gate_graph, shipped_gate
@@ -40,9 +40,7 @@ def main() -> None:
         gated = chexnet.load(add_gate(bare_file, Path(folder, "gated.onnx")), threads=1)
     radiograph = read_radiograph(FILM)
     image = np.random.default_rng(0).normal(size=(1, 3, 224, 224)).astype(np.float32)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    alone = onnxruntime.InferenceSession(shipped_gate().model.SerializeToString(), options)
+    alone = open_session(shipped_gate().model.SerializeToString(), threads=1)
     grey = gate_input(image, gated.metadata.preprocessing)
     variants = {
         "without the gate": lambda: bare.predict_inputs(image, [radiograph], gate=False),

@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from bars import between_bars
 from films import ROOT
@@ -21,6 +20,7 @@ from scipy.special import softmax
 from torch import Tensor
 from torch.nn import functional
 
+from chexnet._onnx import open_session
 from chexnet.classifier.gate import GATE_CLASSES, GateMeasure
 from chexnet.models.gate_network import GATE_SIZE, GateNetwork, gate_graph, shrinking, write_gate
 from chexnet.statistics import wilson_interval
@@ -237,9 +237,7 @@ Gate = Callable[[np.ndarray], np.ndarray]
 
 def computed_by(model: onnx.ModelProto) -> Gate:
     """The gate as its file computes it, with rounded weights."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options)
+    session = open_session(model.SerializeToString(), threads=1)
 
     def gate(pictures: np.ndarray) -> np.ndarray:
         some = np.array_split(pictures, 1 + len(pictures) // 500)

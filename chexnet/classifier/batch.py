@@ -2,45 +2,33 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+from chexnet._options import option
 from chexnet.classifier.classifier import load
 from chexnet.classifier.inputs import InputFile, score_files
 from chexnet.classifier.prediction import NO_MAPS, Prediction
 from chexnet.statistics import POLICIES
 
 
-def _help(text: str) -> dict[str, str]:
-    return {"help": text}
-
-
 @dataclass(frozen=True)
 class PredictionJob:
     """What to do with the files, and with which model."""
 
-    output: Path | None = field(
-        default=None, metadata=_help("Write one row an image to this .csv, .json or .parquet file.")
+    output: Path | None = option(None, "Write one row per image to this .csv, .json or .parquet file.")
+    heatmaps: Path | None = option(
+        None, "Write <image>-<Finding>.png into this folder: the radiograph beside its activation map."
     )
-    heatmaps: Path | None = field(
-        default=None,
-        metadata=_help("Write <image>-<Finding>.png into this folder: the film beside its activation map."),
+    finding: tuple[str, ...] = option(
+        (), "Finding to draw a heat map of; repeat for several. Default: those at their threshold."
     )
-    finding: tuple[str, ...] = field(
-        default=(),
-        metadata=_help(
-            "Finding to draw a heat map of; repeat for several. Default: those at their threshold."
-        ),
+    model: Path | None = option(None, "Model file. Default: the embedded one.")
+    policy: str | None = option(
+        None, f"Operating points to apply: {', '.join(POLICIES)}. Default: the model's own."
     )
-    model: Path | None = field(default=None, metadata=_help("Model file. Default: the embedded one."))
-    policy: str | None = field(
-        default=None,
-        metadata=_help(f"Operating points to apply: {', '.join(POLICIES)}. Default: the model's own."),
-    )
-    gate: bool = field(default=True, metadata=_help("Refuse what is no upright frontal chest radiograph."))
-    workers: int | None = field(
-        default=None, metadata=_help("Images read at the same time. Default: one a core.")
-    )
+    gate: bool = option(True, "Reject anything that is not an upright frontal chest radiograph.")
+    workers: int | None = option(None, "Images read at the same time. Default: one per core.")
 
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from chexnet._onnx import UnreadableGraph, open_session
 from chexnet.arrays import Float32
 from chexnet.classifier.gate import explained, header_says, unfit
 from chexnet.classifier.metadata import KEY, FindingMetadata, InvalidModel, ModelMetadata, reference_input
@@ -285,40 +286,14 @@ def _read(path: Path) -> bytes:
 
 
 def _session(content: bytes, path: Path, threads: int | None, one_image: bool) -> Any:
-    # Its wheels report to their maker unless told not to before they are loaded.
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # a damaged file is told of once, by us
-    if threads is not None:
-        options.intra_op_num_threads = threads
-    if one_image:
-        # Rewriting the graph costs more than it gives back on one image: loading and one film take 121 ms
-        # as it is, 139 with the nodes fused, 132 with the convolutions' layout changed too (one core).
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    # Spinning threads would take the processor from the threads that decode the next film.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except _onnxruntime_errors() as error:
+        # Rewriting the graph costs more than it gives back on one image: loading and one image take 121 ms
+        # as it is, 139 with the nodes fused, 132 with the convolutions' layout changed too (one core).
+        return open_session(content, threads=threads, optimise=not one_image)
+    except UnreadableGraph as error:
         raise InvalidModel(
             f"{path}: not a readable ONNX file; expected one that chexnet train wrote"
         ) from error
-
-
-def _onnxruntime_errors() -> tuple[type[Exception], ...]:
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
-
-    return (
-        state.Fail,
-        state.InvalidArgument,
-        state.InvalidGraph,
-        state.InvalidProtobuf,
-        state.NoSuchFile,
-        state.NotImplemented,
-        state.RuntimeException,
-    )
 
 
 def _metadata(session: Any, path: Path) -> ModelMetadata:

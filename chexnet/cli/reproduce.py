@@ -12,6 +12,7 @@ from chexnet.cli.options import build, options_from
 from chexnet.radiograph import UnreadableImage
 
 try:
+    from chexnet._options import Progress
     from chexnet.reproduction import (
         Outcome,
         Reproduction,
@@ -21,7 +22,6 @@ try:
         Watcher,
         reproduce,
     )
-    from chexnet.statistics.bootstrap import Progress
     from chexnet.training import Hardware
 except ModuleNotFoundError as error:
     raise click.ClickException(

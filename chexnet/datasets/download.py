@@ -7,7 +7,6 @@ on.
 """
 
 import errno
-import hashlib
 import json
 import shutil
 import sys
@@ -16,7 +15,7 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -26,6 +25,8 @@ from urllib.request import Request, urlopen
 
 from tqdm import tqdm
 
+from chexnet._files import file_digest, whole_file, write_whole
+from chexnet._options import option
 from chexnet.datasets.chestxray14 import BOXES, OFFICIAL_LISTS, TABLES, ChestXray14, Inventory
 from chexnet.tables.table import BadTable
 
@@ -95,15 +96,12 @@ _BUSY = (408, 425, 429, 500, 502, 503, 504)
 class DownloadConfig:
     """What to fetch, and from where."""
 
-    mirror: str | None = field(
-        default=None,
-        metadata={"help": "Address of a folder that holds the archives and tables under NIH's names."},
+    mirror: str | None = option(
+        None, "Address of a folder that holds the archives and tables under NIH's names."
     )
-    archive: tuple[int, ...] = field(
-        default=(), metadata={"help": "Number of an archive, 1 to 12; repeat for several. Default: all."}
-    )
-    checksums: bool = field(default=True, metadata={"help": "Refuse files whose MD5 is not the known one."})
-    keep_archives: bool = field(default=False, metadata={"help": "Keep each archive when it is unpacked."})
+    archive: tuple[int, ...] = option((), "Number of an archive, 1 to 12; repeat for several. Default: all.")
+    checksums: bool = option(True, "Refuse files whose MD5 is not the known one.")
+    keep_archives: bool = option(False, "Keep each archive when it is unpacked.")
 
     def __post_init__(self) -> None:
         if self.mirror is not None and urlsplit(self.mirror).scheme not in ("http", "https"):
@@ -256,9 +254,7 @@ def _obtain(root: Path, file: RemoteFile, config: DownloadConfig, pause_s: float
     if file.is_archive:
         films = unpack(path, _folder(root, file))
         record = json.dumps(_recorded(root) | {file.name: films}, indent=1)
-        temporary = root / (RECORD + ".new")
-        temporary.write_text(record, encoding="utf-8")
-        temporary.replace(root / RECORD)
+        write_whole(root / RECORD, record)
         if not config.keep_archives:
             path.unlink()
 
@@ -282,8 +278,7 @@ def _fetch(address: str, path: Path, md5: str | None, pause_s: float, attempts: 
 
 
 def _md5(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()
+    return file_digest(path, "md5")
 
 
 def _complete(address: str, partial: Path, pause_s: float, attempts: int) -> None:
@@ -381,13 +376,8 @@ def unpack(archive: Path, folder: Path) -> int:
             name = PurePosixPath(member.name).name
             if content is None or not name.lower().endswith(".png"):
                 continue
-            partial = folder / (name + ".partial")
-            try:
-                with partial.open("wb") as file:
-                    shutil.copyfileobj(content, file, _BLOCK)
-                partial.replace(folder / name)
-            finally:
-                partial.unlink(missing_ok=True)
+            with whole_file(folder / name) as partial, partial.open("wb") as file:
+                shutil.copyfileobj(content, file, _BLOCK)
             films += 1
     if not films:
         raise _Failed(f"{archive}: holds no PNG; expected an archive of films")

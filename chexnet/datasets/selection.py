@@ -1,17 +1,13 @@
 """Leaving images out of a data set: only where asked for by name, and counted."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
+from chexnet._options import option
 from chexnet.arrays import Bool, Int
 from chexnet.tables.labels import Labels
-
-
-def _option(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"help": text})
 
 
 @dataclass(frozen=True)
@@ -47,11 +43,11 @@ class Selected:
 class Selection:
     """Which images to keep. As it stands, all."""
 
-    view: str | None = _option(None, "Keep this view alone, such as PA.")
-    sex: str | None = _option(None, "Keep this sex alone, such as F.")
-    min_age: int | None = _option(None, "Keep patients of at least this age, in years.")
-    max_age: int | None = _option(None, "Keep patients of at most this age, in years.")
-    one_per_patient: bool = _option(False, "Keep the first image of each patient alone, by its name.")
+    view: str | None = option(None, "Keep this view alone, such as PA.")
+    sex: str | None = option(None, "Keep this sex alone, such as F.")
+    min_age: int | None = option(None, "Keep patients of at least this age, in years.")
+    max_age: int | None = option(None, "Keep patients of at most this age, in years.")
+    one_per_patient: bool = option(False, "Keep the first image of each patient alone, by its name.")
 
     def __post_init__(self) -> None:
         for name in ("min_age", "max_age"):

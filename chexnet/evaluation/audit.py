@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from chexnet._options import Progress
 from chexnet.datasets import ChestXray14, Inventory, SplitLists, read_known_images, read_manifest, read_split
 from chexnet.datasets.chestxray14 import BOXES, OFFICIAL_LISTS
 from chexnet.leakage import (
@@ -17,7 +18,6 @@ from chexnet.leakage import (
 )
 from chexnet.leakage.duplicates import NEAR
 from chexnet.leakage.training_images import TRAINING_IDS
-from chexnet.statistics.bootstrap import Progress
 
 
 @dataclass(frozen=True)

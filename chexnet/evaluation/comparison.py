@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from chexnet._options import Progress
 from chexnet.evaluation.measures import Measurements, Resampling
 from chexnet.statistics import Estimate, NotEstimable, Ranking, clusters_of, compare_aurocs, holm
-from chexnet.statistics.bootstrap import Progress
 from chexnet.tables.joined import Cohort
 
 

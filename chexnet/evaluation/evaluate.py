@@ -1,11 +1,12 @@
 """From predictions and labels to the numbers of Table 2, with everything a reviewer asks of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Literal
 
+from chexnet._options import Progress, option
 from chexnet.evaluation.comparison import ModelComparison, compare_models
 from chexnet.evaluation.measures import Measurements, Resampling
 from chexnet.evaluation.operating_points import Thresholds
@@ -22,7 +23,6 @@ from chexnet.statistics import (
     auroc_interval,
     expected_calibration_error,
 )
-from chexnet.statistics.bootstrap import Progress
 from chexnet.tables.joined import Cohort, join, join_file, read_cohort
 from chexnet.tables.labels import Labels
 from chexnet.tables.predictions import Predictions
@@ -35,18 +35,14 @@ DECISIONS = ("f1", "sensitivity", "specificity", "ppv", "npv")
 class EvaluateOptions:
     """How to measure; each field is a flag of ``chexnet evaluate``."""
 
-    samples: int = field(
-        default=BOOTSTRAP_SAMPLES, metadata={"help": "Bootstrap resamples (section 4.1: 10,000)."}
+    samples: int = option(BOOTSTRAP_SAMPLES, "Bootstrap resamples (section 4.1: 10,000).")
+    interval: Literal["percentile", "bca"] = option(
+        "percentile", "Bootstrap interval: percentile as in the paper, or BCa."
     )
-    interval: Literal["percentile", "bca"] = field(
-        default="percentile",
-        metadata={"help": "Bootstrap interval: percentile as in the paper, or BCa."},
-    )
-    confidence: float = field(default=CONFIDENCE, metadata={"help": "Of the intervals."})
-    seed: int = field(default=0, metadata={"help": "Of the bootstrap; the same seed repeats it."})
-    split: str = field(
-        default="not stated",
-        metadata={"help": "What the images are, for the table's head, such as 'official test list'."},
+    confidence: float = option(CONFIDENCE, "Of the intervals.")
+    seed: int = option(0, "Of the bootstrap; the same seed repeats it.")
+    split: str = option(
+        "not stated", "What the images are, for the table's head, such as 'official test list'."
     )
 
     def __post_init__(self) -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from chexnet._options import Progress
 from chexnet.arrays import Float
 from chexnet.statistics import (
     Estimate,
@@ -15,7 +16,7 @@ from chexnet.statistics import (
     jackknife,
     percentile_interval,
 )
-from chexnet.statistics.bootstrap import Progress, Statistic
+from chexnet.statistics.bootstrap import Statistic
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,14 @@
 """A model beside radiologists, as in Table 1, from files (section 4.1)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from chexnet._options import option
 from chexnet.arrays import Bool, Float, Int
 from chexnet.evaluation.measures import Resampling
 from chexnet.paper import BOOTSTRAP_SAMPLES, CONFIDENCE
@@ -34,18 +35,14 @@ from chexnet.tables.table import BadTable, ColumnNames, closest, read_table, sam
 class ReadersOptions:
     """How to compare; each field is a flag of ``chexnet readers``."""
 
-    samples: int = field(
-        default=BOOTSTRAP_SAMPLES, metadata={"help": "Bootstrap samples (section 4.1: 10,000)."}
+    samples: int = option(BOOTSTRAP_SAMPLES, "Bootstrap samples (section 4.1: 10,000).")
+    confidence: float = option(CONFIDENCE, "Of the intervals.")
+    seed: int = option(0, "Of the bootstrap; the same seed repeats it.")
+    resample: Literal["images", "patients"] = option(
+        "images", "What is drawn: images as in the paper, or patients (needs a column patient)."
     )
-    confidence: float = field(default=CONFIDENCE, metadata={"help": "Of the intervals."})
-    seed: int = field(default=0, metadata={"help": "Of the bootstrap; the same seed repeats it."})
-    resample: Literal["images", "patients"] = field(
-        default="images",
-        metadata={"help": "What is drawn: images as in the paper, or patients (needs a column patient)."},
-    )
-    model_as_reference: bool = field(
-        default=True,
-        metadata={"help": "Score each radiologist against the model too, as the paper does."},
+    model_as_reference: bool = option(
+        True, "Score each radiologist against the model too, as the paper does."
     )
 
     def __post_init__(self) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from chexnet._options import Progress
 from chexnet.arrays import Bool
 from chexnet.evaluation.map_localisation import Localisation, localise_films
 from chexnet.evaluation.model_run import Film
@@ -17,7 +18,6 @@ from chexnet.evaluation.operating_points import (
 )
 from chexnet.leakage.training_images import TrainingImages, read_training_list
 from chexnet.statistics import Policy
-from chexnet.statistics.bootstrap import Progress
 from chexnet.tables.joined import Cohort, join_file, read_cohort
 from chexnet.tables.labels import label_columns, read_labels
 from chexnet.tables.predictions import Predictions, prediction_columns

@@ -5,7 +5,7 @@ are taken (discrete cosine transform), all but the mean, and each bit says wheth
 Contrast and brightness do not change it; another size or JPEG changes a few bits.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from chexnet._options import Progress
 from chexnet.arrays import Bool, Integer
 from chexnet.radiograph import Preprocessing, Radiograph, UnreadableImage, network_input, read_radiograph
 
@@ -29,8 +30,6 @@ _PLAIN = Preprocessing(size=_SIDE, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
 _COSINES = np.cos(np.pi * (2 * np.arange(_SIDE) + 1) * np.arange(_FREQUENCIES)[:, np.newaxis] / (2 * _SIDE))
 _ROWS, _COLUMNS = 64, 4096
 """Of a block of pairs: small enough for a processor's cache."""
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from chexnet.models.weights import (
     mean_state,
     read_checkpoint,
     read_state,
-    sha256_of,
 )
 from chexnet.models.yao2017 import Yao2017
 
@@ -36,5 +35,4 @@ __all__ = [
     "read_checkpoint",
     "read_state",
     "round_to_float16",
-    "sha256_of",
 ]

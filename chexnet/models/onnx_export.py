@@ -2,7 +2,6 @@
 
 import copy
 import logging
-import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from chexnet._files import write_whole
+from chexnet._onnx import open_session
 from chexnet.arrays import Float
 from chexnet.models.network import Network
 
@@ -76,9 +77,7 @@ def export_onnx(
             f"{path}: logits of torch and ONNX Runtime differ by {difference:.2e} on {len(images)} images; "
             f"expected at most {TOLERANCE:g}. The file was not written"
         )
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+    write_whole(path, content)
     return difference
 
 
@@ -143,13 +142,7 @@ def _store_float16(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _difference(network: Network, content: bytes, images: Float[np.ndarray, "n 3 s s"]) -> float:
-    # Its wheels report to their maker unless told not to before they are loaded.
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # a few images, beside a torch that has threads of its own
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    session = open_session(content, threads=1)  # a few images, beside a torch that has threads of its own
     differences = []
     for image in images:
         (logits,) = session.run(["logits"], {"image": image[None]})

@@ -1,6 +1,5 @@
 """Weights from elsewhere: ImageNet's, and published CheXNet checkpoints, matched key by key or refused."""
 
-import hashlib
 import re
 import struct
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from chexnet._files import file_sha256
 from chexnet.models.network import Network
 
 _PREFIXES = re.compile(r"^(module\.|model\.|network\.|densenet121\.)+")
@@ -92,7 +92,7 @@ def read_checkpoint(path: str | PathLike[str]) -> Checkpoint:
     state = content.get("state_dict", content) if isinstance(content, Mapping) else content
     if not isinstance(state, Mapping) or not any(isinstance(value, Tensor) for value in state.values()):
         raise ValueError(f"{path}: expected a state_dict of tensors, found {type(state).__name__}")
-    return Checkpoint(_modern_state(state, path), content, sha256_of(Path(path)))
+    return Checkpoint(_modern_state(state, path), content, file_sha256(Path(path)))
 
 
 def read_state(path: str | PathLike[str]) -> dict[str, Tensor]:
@@ -123,7 +123,7 @@ def imagenet_state(url: str) -> dict[str, Tensor]:
             f"into {cached.parent}, pass the file as --weights, or train from scratch with --weights none"
         ) from error
     # Here, not by torch.hub, which looks only at what it has just downloaded.
-    arrived = sha256_of(cached)
+    arrived = file_sha256(cached)
     if not arrived.startswith(promised):
         cached.unlink()
         raise ValueError(
@@ -131,12 +131,6 @@ def imagenet_state(url: str) -> dict[str, Tensor]:
             "The file was deleted and nothing was loaded; try again, or pass a checkpoint as --weights"
         )
     return read_state(cached)
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def load_state(network: Network, state: Mapping[str, Tensor], *, trunk_only: bool = False) -> None:

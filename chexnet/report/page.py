@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from chexnet._options import Progress
 from chexnet._version import __version__
 from chexnet.evaluation.evaluate import Evaluation
 from chexnet.evaluation.map_localisation import Localisation
@@ -60,7 +61,6 @@ from chexnet.report.text import (
     study_line,
     verdict,
 )
-from chexnet.statistics.bootstrap import Progress
 
 _PACKAGES = ("chexnet", "numpy", "onnxruntime", "matplotlib", "pyarrow")
 

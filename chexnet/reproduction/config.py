@@ -1,9 +1,10 @@
 """What to reproduce: the networks, on which films, at which size."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from chexnet._options import option
 from chexnet.evaluation import EvaluateOptions
 from chexnet.training import TrainConfig
 
@@ -20,60 +21,48 @@ QUICK_FILMS, QUICK_SAMPLES = 240, 200
 """Of `--quick`: the same stages in minutes, with numbers that mean nothing."""
 
 
-def _help(text: str) -> dict[str, str]:
-    return {"help": text}
-
-
-def _option(default: Any, text: str) -> Any:
-    return field(default=default, metadata=_help(text))
-
-
 @dataclass(frozen=True)
 class Reproduction:
     """What `chexnet reproduce` does; each field is one of its flags."""
 
-    quick: bool = _option(
+    quick: bool = option(
         False,
         f"Go through every stage in minutes: {QUICK_FILMS} films, random weights, {QUICK['image_size']} px, "
         f"{QUICK['max_epochs']} epoch, {QUICK_SAMPLES} resamples. Its numbers mean nothing.",
     )
-    download: bool = _option(
+    download: bool = option(
         False, "First fetch what ROOT lacks of the data set (45 GB), as chexnet download does."
     )
-    mirror: str | None = _option(None, "With --download: a mirror's address; default: NIH.")
-    only_present: bool = _option(
+    mirror: str | None = option(None, "With --download: a mirror's address; default: NIH.")
+    only_present: bool = option(
         False, "Of an incomplete copy, use the films that are there; --quick does so always."
     )
-    films: int | None = _option(None, "Use about this many films, whole patients; default: all.")
-    network: tuple[str, ...] = _option(
+    films: int | None = option(None, "Use about this many images, whole patients; default: all.")
+    network: tuple[str, ...] = option(
         (), f"Train this network alone; repeatable. One of {', '.join(RECIPES)}; default: all."
     )
-    pixels: bool = _option(
+    pixels: bool = option(
         False, "In the audit, also compare the pixels of all films, to find films that are stored twice."
     )
-    packed: bool = _option(
+    packed: bool = option(
         True,
         "Train from films that are packed once (256 grey levels, 5.6 GB for all films at 224 px); "
         "--no-packed reads the PNGs in every epoch.",
     )
-    weights: str | None = _option(None, "Initial weights, as in train; default: imagenet, with --quick none.")
-    image_size: int | None = _option(None, "Side of the networks' input; default: the paper's 224.")
-    max_epochs: int | None = _option(None, "At most so many epochs; default: as in train.")
-    batch_size: int | None = _option(None, "Images a step, over all devices; default: the paper's 16.")
-    seed: int = _option(0, "Decides the splits, the weights, and every other draw.")
-    samples: int | None = _option(None, "Bootstrap resamples; default: the paper's 10,000.")
-    readings: Path | None = field(
-        default=None,
-        metadata=_help(
-            "Radiologists' readings, for Table 1. The films that were read become the test part of the "
-            "pneumonia task, as in the paper."
-        ),
+    weights: str | None = option(None, "Initial weights, as in train; default: imagenet, with --quick none.")
+    image_size: int | None = option(None, "Side of the networks' input; default: the paper's 224.")
+    max_epochs: int | None = option(None, "At most so many epochs; default: as in train.")
+    batch_size: int | None = option(None, "Images a step, over all devices; default: the paper's 16.")
+    seed: int = option(0, "Decides the splits, the weights, and every other draw.")
+    samples: int | None = option(None, "Bootstrap resamples; default: the paper's 10,000.")
+    readings: Path | None = option(
+        None,
+        "Radiologists' readings, for Table 1. The radiographs that were read become the test part of the "
+        "pneumonia task, as in the paper.",
     )
-    boxes: Path | None = field(
-        default=None, metadata=_help("Radiologists' boxes; default: BBox_List_2017.csv of the data set.")
-    )
-    boxes_finding: str | None = _option(None, "Finding of every box, for a table that names none.")
-    launch: str | None = _option(
+    boxes: Path | None = option(None, "Radiologists' boxes; default: BBox_List_2017.csv of the data set.")
+    boxes_finding: str | None = option(None, "Finding of every box, for a table that names none.")
+    launch: str | None = option(
         None,
         "What starts the processes of a training, before its command, such as 'srun --nodes 2 …'. Lightning "
         "starts those of one machine by itself.",

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from chexnet._options import Progress
 from chexnet.arrays import Int
 from chexnet.datasets import ChestXray14, DownloadConfig, PackConfig, pack_films
 from chexnet.datasets import download as download_data
@@ -20,7 +21,6 @@ from chexnet.evaluation.audit import audit_files
 from chexnet.paper import PNEUMONIA_SPLIT
 from chexnet.report.audit_report import audit_json, show_audit
 from chexnet.reproduction.config import Reproduction
-from chexnet.statistics.bootstrap import Progress
 from chexnet.tables import Labels
 from chexnet.tables.boxes import read_boxes
 from chexnet.tables.table import read_table

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from chexnet._options import Progress
 from chexnet.datasets import ChestXray14
 from chexnet.datasets.splits.files import read_split
 from chexnet.evaluation import EvaluateOptions, ReadersOptions, compare_readers, evaluate, read_study
@@ -24,7 +25,6 @@ from chexnet.report.page import write_report
 from chexnet.report.reproduction import TITLES
 from chexnet.reproduction.config import RECIPES
 from chexnet.reproduction.data_stages import Data
-from chexnet.statistics.bootstrap import Progress
 from chexnet.statistics.box_overlap import localise as score_map
 from chexnet.tables import ColumnNames, read_predictions
 from chexnet.tables.boxes import Boxes, read_boxes

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from chexnet._files import write_whole
+from chexnet._options import Progress
 from chexnet.datasets import PackConfig
 from chexnet.datasets.chestxray14 import BOXES
 from chexnet.evaluation.measures import Resampling
@@ -12,10 +14,9 @@ from chexnet.reproduction import data_stages, measure_stages
 from chexnet.reproduction.config import RECIPES, Reproduction
 from chexnet.reproduction.data_stages import Data
 from chexnet.reproduction.measure_stages import Trained
-from chexnet.reproduction.stage import Stage, read_record, write_whole
+from chexnet.reproduction.stage import Stage, read_record
 from chexnet.reproduction.stages import Outcome, Steps, Watcher, out_of_date, run_stages
 from chexnet.reproduction.train_stage import Training, train
-from chexnet.statistics.bootstrap import Progress
 from chexnet.training import Hardware
 from chexnet.training.callbacks import read_metrics
 from chexnet.training.earlier_runs import weights_file
@@ -237,7 +238,7 @@ class _Plan:
 
         def run(folder: Path, _progress: Progress) -> None:
             page = report_page(self._results(names))
-            write_whole(folder / REPORT, page.encode())
+            write_whole(folder / REPORT, page)
 
         return Stage(
             "report",

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chexnet.statistics.bootstrap import Progress
+from chexnet._files import file_sha256, write_whole
+from chexnet._options import Progress
 
 RECORD = "stage.json"
 EARLIER = "earlier"
@@ -96,14 +97,7 @@ def _are(kind: type, *values: Any) -> bool:
 
 def write_record(folder: Path, content: Mapping[str, Any]) -> None:
     """Write `stage.json`, whole or not at all."""
-    write_whole(folder / RECORD, json.dumps(content, indent=1, ensure_ascii=False).encode())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that is there with all its bytes or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+    write_whole(folder / RECORD, json.dumps(content, indent=1, ensure_ascii=False))
 
 
 def read_finished(folder: Path) -> tuple[Finished | None, str]:
@@ -146,12 +140,6 @@ def describe_outputs(folder: Path) -> dict[str, dict[str, Any]]:
                 "changed_ns": status.st_mtime_ns,
             }
     return described
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def differences(held: Mapping[str, Any], wanted: Mapping[str, Any], prefix: str = "") -> list[str]:

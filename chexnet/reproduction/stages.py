@@ -8,25 +8,24 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from chexnet._files import file_sha256, write_whole
+from chexnet._options import Progress, option
 from chexnet.reproduction.stage import (
     Finished,
     Stage,
     describe_outputs,
     differences,
-    file_sha256,
     keep_aside,
     publish,
     read_finished,
     read_record,
     write_record,
-    write_whole,
 )
-from chexnet.statistics.bootstrap import Progress
 
 State = Literal["done", "kept", "left out"]
 PACKAGES = ("chexnet", "numpy", "onnxruntime", "pillow", "torch", "lightning", "matplotlib")
@@ -37,13 +36,9 @@ SUMMARY = "reproduction.json"
 class Steps:
     """Which stages to run. As it stands, all that are not done yet."""
 
-    from_stage: str | None = field(
-        default=None, metadata={"flag": "from", "help": "Do this stage and all after it again, done or not."}
-    )
-    only: tuple[str, ...] = field(default=(), metadata={"help": "Run this stage alone; repeatable."})
-    skip: tuple[str, ...] = field(
-        default=(), metadata={"help": "Do not run this stage; what it left earlier is used. Repeatable."}
-    )
+    from_stage: str | None = option(None, "Do this stage and all after it again, done or not.", flag="from")
+    only: tuple[str, ...] = option((), "Run this stage alone; repeatable.")
+    skip: tuple[str, ...] = option((), "Do not run this stage; what it left earlier is used. Repeatable.")
 
     def check(self, names: Sequence[str]) -> None:
         """Raise ValueError at a stage that does not exist."""
@@ -251,7 +246,7 @@ def _summarise(
     entries = [_entry(stage, read_finished(output / stage.name)[0], told.get(stage.name)) for stage in stages]
     content = {**about, "software": software_versions(), "cpu_cores": os.cpu_count(), "stages": entries}
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    write_whole(output / SUMMARY, text.encode())
+    write_whole(output / SUMMARY, text)
 
 
 def _entry(stage: Stage, finished: Finished | None, outcome: Outcome | None) -> dict[str, Any]:

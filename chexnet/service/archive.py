@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from chexnet._files import UNFINISHED, whole_file
+
 _SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "DICOM": ".dcm"}
-_PARTIAL = ".partial"
 
 
 class Archive:
@@ -24,7 +25,7 @@ class Archive:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for path in folder.glob(f"*{_PARTIAL}"):
+        for path in folder.glob(f"*{UNFINISHED}"):
             path.unlink()
 
     def keep(self, id: str, content: bytes, result: dict[str, Any]) -> None:
@@ -34,7 +35,6 @@ class Archive:
         self._write(f"{id}.json", json.dumps(result, ensure_ascii=False, indent=1).encode())
 
     def _write(self, name: str, content: bytes) -> None:
-        partial = self._folder / (name + _PARTIAL)
-        partial.write_bytes(content)
-        partial.chmod(0o600)
-        partial.replace(self._folder / name)
+        with whole_file(self._folder / name) as partial:
+            partial.write_bytes(content)
+            partial.chmod(0o600)

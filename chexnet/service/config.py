@@ -1,14 +1,11 @@
 """What the service allows, as frozen dataclasses; impossible values refuse to exist."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+
+from chexnet._options import option
 
 MEGA = 2**20
-
-
-def _limit(default: Any, meaning: str) -> Any:
-    return field(default=default, metadata={"help": meaning})
 
 
 @dataclass(frozen=True)
@@ -19,19 +16,19 @@ class Limits:
         ValueError: a limit is not positive.
     """
 
-    upload_mb: int = _limit(64, "Largest body of one request, in MiB.")
-    megapixels: int = _limit(40, "Largest image, in megapixels.")
-    decoding_megapixels: int = _limit(120, "Images decoded at the same time, in megapixels; others wait.")
-    films_per_request: int = _limit(20, "Most images in one request.")
-    queue: int = _limit(256, "Images that may wait, and renderings; more are answered 503 with Retry-After.")
-    memory_mb: int = _limit(512, "Memory for uploads, and as much for renderings, in MiB; beyond it, 503.")
-    batch: int = _limit(8, "Most images in one forward pass.")
-    connections: int = _limit(1024, "Requests at the same time; more are answered 503.")
-    upload_timeout_s: int = _limit(60, "Seconds in which a body must arrive.")
-    timeout_s: int = _limit(60, "Seconds in which an image must be read, waiting included.")
-    results: int = _limit(500, "Results kept in memory; the oldest go first.")
-    results_mb: int = _limit(512, "Memory for results and their images, in MiB; the oldest go first.")
-    results_minutes: int = _limit(60, "Minutes after which a result is forgotten.")
+    upload_mb: int = option(64, "Largest body of one request, in MiB.")
+    megapixels: int = option(40, "Largest image, in megapixels.")
+    decoding_megapixels: int = option(120, "Images decoded at the same time, in megapixels; others wait.")
+    films_per_request: int = option(20, "Most images in one request.")
+    queue: int = option(256, "Images that may wait, and renderings; more are answered 503 with Retry-After.")
+    memory_mb: int = option(512, "Memory for uploads, and as much for renderings, in MiB; beyond it, 503.")
+    batch: int = option(8, "Most images in one forward pass.")
+    connections: int = option(1024, "Requests at the same time; more are answered 503.")
+    upload_timeout_s: int = option(60, "Seconds in which a body must arrive.")
+    timeout_s: int = option(60, "Seconds in which an image must be read, waiting included.")
+    results: int = option(500, "Results kept in memory; the oldest go first.")
+    results_mb: int = option(512, "Memory for results and their images, in MiB; the oldest go first.")
+    results_minutes: int = option(60, "Minutes after which a result is forgotten.")
 
     def __post_init__(self) -> None:
         for entry in fields(self):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from chexnet._options import Progress
 from chexnet.arrays import Float, Int, Shaped
 from chexnet.statistics.arguments import identities, real, validated
 from chexnet.statistics.estimate import NotEstimable, check_confidence, standard_normal
@@ -20,8 +21,6 @@ Counts = Float[np.ndarray, "clusters resamples"]
 Statistic = Callable[[Counts], Float[np.ndarray, " resamples"]]
 """One number for each resample, NaN where that resample does not determine it."""
 
-Progress = Callable[[int, int], None]
-"""Called with (resamples done, resamples in all)."""
 
 SAMPLES = 10_000
 """Resamples, as in section 4.1."""

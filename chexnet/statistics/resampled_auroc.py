@@ -16,6 +16,7 @@ from typing import Literal
 
 import numpy as np
 
+from chexnet._options import Progress
 from chexnet.arrays import Bool, Float, Int, Shaped
 from chexnet.statistics.arguments import binary, identities, numbered, real, validated
 from chexnet.statistics.bootstrap import (
@@ -23,7 +24,6 @@ from chexnet.statistics.bootstrap import (
     SAMPLES,
     SMALL_PRODUCT,
     Counts,
-    Progress,
     bca_interval,
     bootstrap,
     clusters_of,

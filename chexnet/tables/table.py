@@ -2,11 +2,12 @@
 
 import csv
 import difflib
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+
+from chexnet._files import file_sha256
 
 IMAGE_COLUMNS = ("image", "Image Index", "Image ID", "image_id", "filename")
 PATIENT_COLUMNS = ("patient", "patient_id", "Patient ID")
@@ -57,8 +58,7 @@ class Table:
 
     def sha256(self) -> str:
         """SHA-256 of the file."""
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(self.path)
 
     def known_column(self, names: Sequence[str]) -> list[str] | None:
         """The first of the usual columns that is there."""

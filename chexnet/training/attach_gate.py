@@ -1,13 +1,14 @@
 """The gate becomes a part of a model file."""
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 
+from chexnet._files import write_whole
+from chexnet._onnx import open_session
 from chexnet.arrays import Float32
 from chexnet.classifier.gate import GateMetadata
 from chexnet.classifier.metadata import KEY, ModelMetadata, reference_input
@@ -43,9 +44,7 @@ def add_gate(path: Path, output: Path | None = None) -> Path:
     onnx.helper.set_model_props(model, {**stored, KEY: card.to_json()})
     onnx.checker.check_model(model)
     output = output or path
-    partial = output.with_name(output.name + ".partial")
-    partial.write_bytes(model.SerializeToString())
-    partial.replace(output)
+    write_whole(output, model.SerializeToString())
     return output
 
 
@@ -58,14 +57,5 @@ def gate_metadata(gate: GateFile, reference: Float32[np.ndarray, " classes"]) ->
 
 
 def _run(model: onnx.ModelProto, inputs: dict[str, np.ndarray]) -> np.ndarray:
-    # Its wheels report to their maker unless told not to before they are loaded.
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    (logits,) = session.run(["gate"], inputs)
+    (logits,) = open_session(model.SerializeToString(), threads=1).run(["gate"], inputs)
     return np.asarray(logits)

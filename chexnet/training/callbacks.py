@@ -11,6 +11,7 @@ import lightning
 from lightning.pytorch.callbacks import Checkpoint
 from tqdm import tqdm
 
+from chexnet._files import whole_file
 from chexnet.training.module import CheXNetModule
 from chexnet.training.schedule import epochs_since_best
 
@@ -127,12 +128,13 @@ def read_metrics(folder: Path) -> list[dict[str, str]]:
 
 def write_metrics(folder: Path, rows: list[dict[str, str]]) -> None:
     """Write `metrics.csv`."""
-    partial = folder / "metrics.csv.partial"
-    with partial.open("w", newline="", encoding="utf-8") as file:
+    with (
+        whole_file(folder / "metrics.csv") as partial,
+        partial.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         writer.writerows(rows)
-    partial.replace(folder / "metrics.csv")
 
 
 def plot_losses(folder: Path, rows: list[dict[str, str]]) -> None:
@@ -159,6 +161,5 @@ def plot_losses(folder: Path, rows: list[dict[str, str]]) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
     axes.grid(alpha=0.3)
-    partial = folder / "losses.partial.png"
-    figure.savefig(partial, dpi=120)
-    partial.replace(folder / "losses.png")
+    with whole_file(folder / "losses.png") as partial:
+        figure.savefig(partial, dpi=120, format="png")

@@ -1,73 +1,70 @@
 """The recipe: everything that decides what a training run does."""
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from chexnet._options import option
 from chexnet.paper import BATCH_SIZE, IMAGE_SIZE, LEARNING_RATE, LEARNING_RATE_DECAY, PATHOLOGIES
 from chexnet.radiograph import Preprocessing
-
-
-def _option(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"help": text})
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """How to train a CheXNet. The defaults are the paper's, sections 2.2, 3.1 and 5."""
 
-    task: Literal["pneumonia", "pathologies"] = _option(
+    task: Literal["pneumonia", "pathologies"] = option(
         "pathologies",
         "pneumonia: one output, weighted loss (section 2.1). pathologies: 14, unweighted (section 5).",
     )
-    network: Literal["densenet121", "efficientnet_lite0", "wang2017", "yao2017"] = _option(
+    network: Literal["densenet121", "efficientnet_lite0", "wang2017", "yao2017"] = option(
         "densenet121",
         "densenet121: CheXNet's (section 2.2). wang2017: ResNet-50 with log-sum-exp pooling; yao2017: "
         "DenseNet-121 with an LSTM over the labels; both, the other systems of Table 2, with the loss W-CEL. "
         "efficientnet_lite0: a small teacher.",
     )
-    weights: str = _option(
+    weights: str = option(
         "imagenet",
         "Initial weights: imagenet (section 2.2; downloaded once), none (random), or a checkpoint file.",
     )
-    image_size: int = _option(IMAGE_SIZE, "Side of the network's input, in pixels.")
-    eight_bit: bool = _option(
+    image_size: int = option(IMAGE_SIZE, "Side of the network's input, in pixels.")
+    eight_bit: bool = option(
         False, "Round the resized films to 256 grey levels, as a pack holds them; --packed implies it."
     )
-    batch_size: int = _option(BATCH_SIZE, "Images a step, over all devices together.")
-    learning_rate: float = _option(LEARNING_RATE, "Adam's initial learning rate.")
-    learning_rate_decay: float = _option(
+    batch_size: int = option(BATCH_SIZE, "Images a step, over all devices together.")
+    learning_rate: float = option(LEARNING_RATE, "Adam's initial learning rate.")
+    learning_rate_decay: float = option(
         LEARNING_RATE_DECAY, "Factor on the learning rate when the validation loss plateaus."
     )
-    plateau_epochs: int = _option(1, "Epochs without a lower validation loss that make a plateau.")
-    stop_epochs: int = _option(5, "Epochs without a lower validation loss after which training ends.")
-    max_epochs: int = _option(50, "Training ends after this many epochs at the latest.")
-    schedule: Literal["plateau", "one_cycle"] = _option(
+    plateau_epochs: int = option(1, "Epochs without a lower validation loss that make a plateau.")
+    stop_epochs: int = option(5, "Epochs without a lower validation loss after which training ends.")
+    max_epochs: int = option(50, "Training ends after this many epochs at the latest.")
+    schedule: Literal["plateau", "one_cycle"] = option(
         "plateau",
         "plateau: the paper's rule. one_cycle: up to the learning rate in the first tenth of max_epochs, "
         "then down to 0 along a cosine.",
     )
-    weight_decay: float = _option(0.0, "L2 penalty; the paper has none.")
-    flip: float = _option(0.5, "Probability of a horizontal flip of a training image (section 3.1).")
-    shift: float = _option(0.0, "Largest random shift of a training image, as a share of its side; paper: 0.")
-    rotation: float = _option(0.0, "Largest random rotation of a training image, in degrees; paper: 0.")
-    zoom: float = _option(0.0, "Largest random change of a training image's scale, as a share; paper: 0.")
-    contrast: float = _option(0.0, "Largest random change of a training image's contrast; paper: 0.")
-    teacher: str | None = _option(
+    weight_decay: float = option(0.0, "L2 penalty; the paper has none.")
+    flip: float = option(0.5, "Probability of a horizontal flip of a training image (section 3.1).")
+    shift: float = option(0.0, "Largest random shift of a training image, as a share of its side; paper: 0.")
+    rotation: float = option(0.0, "Largest random rotation of a training image, in degrees; paper: 0.")
+    zoom: float = option(0.0, "Largest random change of a training image's scale, as a share; paper: 0.")
+    contrast: float = option(0.0, "Largest random change of a training image's contrast; paper: 0.")
+    teacher: str | None = option(
         None, "best.ckpt of a run whose network this one learns from beside the labels; paper: none."
     )
-    teacher_weight: float = _option(0.5, "With a teacher: its share of the loss, the labels having the rest.")
-    hint_weight: float = _option(
+    teacher_weight: float = option(0.5, "With a teacher: its share of the loss, the labels having the rest.")
+    hint_weight: float = option(
         0.0, "With a teacher: weight of a term that makes its feature maps a linear function of this one's."
     )
-    average: str | None = _option(
+    average: str | None = option(
         None,
         "best.ckpt of another run of this network: the released weights are the mean of its weights and of "
         "this run's best; paper: none.",
     )
-    seed: int = _option(0, "Decides the split, the initial weights, the order of the images and the flips.")
-    name: str = _option("chexnet", "The model's name in its file.")
+    seed: int = option(0, "Decides the split, the initial weights, the order of the images and the flips.")
+    name: str = option("chexnet", "The model's name in its file.")
 
     def __post_init__(self) -> None:
         _require(self.task in ("pneumonia", "pathologies"), "task", self.task, "pneumonia or pathologies")
@@ -138,12 +135,12 @@ class Hardware:
     share of a batch, since PyTorch synchronises batch normalisation on GPUs alone.
     """
 
-    accelerator: str = _option("auto", "Lightning's accelerator: auto, cpu, gpu, mps …")
-    devices: str = _option("auto", "Lightning's devices: a number, a list such as 0,1, or auto.")
-    num_nodes: int = _option(1, "Machines in a distributed run.")
-    strategy: str = _option("auto", "Lightning's strategy, such as ddp.")
-    precision: str = _option("32-true", "Lightning's precision: 32-true, 16-mixed, bf16-mixed …")
-    workers: int = _option(2, "Processes that read images; 0 reads in the main process.")
+    accelerator: str = option("auto", "Lightning's accelerator: auto, cpu, gpu, mps …")
+    devices: str = option("auto", "Lightning's devices: a number, a list such as 0,1, or auto.")
+    num_nodes: int = option(1, "Machines in a distributed run.")
+    strategy: str = option("auto", "Lightning's strategy, such as ddp.")
+    precision: str = option("32-true", "Lightning's precision: 32-true, 16-mixed, bf16-mixed …")
+    workers: int = option(2, "Processes that read images; 0 reads in the main process.")
 
     def __post_init__(self) -> None:
         _require(self.workers >= 0, "workers", self.workers, "at least 0")

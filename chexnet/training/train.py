@@ -15,6 +15,7 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.fabric.utilities.warnings import PossibleUserWarning
 
+from chexnet._files import write_whole
 from chexnet.leakage.training_images import TRAINING_IDS
 from chexnet.models import Network, load_state, mean_state, read_checkpoint
 from chexnet.training.callbacks import Checkpoints, Progress, Record
@@ -218,9 +219,7 @@ def _claim(folder: Path, provenance: dict[str, Any], data: TrainingData, *, writ
     elif writer:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / TRAINING_IDS).write_text("\n".join(data.part("train").image_ids) + "\n")
-        partial = folder / "recipe.json.partial"
-        partial.write_text(json.dumps(provenance, indent=2))
-        partial.replace(path)
+        write_whole(path, json.dumps(provenance, indent=2))
 
 
 def _recorded(path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -21,6 +21,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from tqdm import tqdm
 
+from chexnet._files import file_sha256, write_whole
+from chexnet._options import option
 from chexnet.datasets.chestxray14 import ChestXray14
 from chexnet.datasets.manifest import read_manifest
 from chexnet.datasets.pack.reader import (
@@ -55,10 +57,8 @@ Record = dict[str, str]
 class PackConfig:
     """How to pack."""
 
-    image_size: int = field(default=IMAGE_SIZE, metadata={"help": "Side of the packed films, in pixels."})
-    workers: int | None = field(
-        default=None, metadata={"help": "Processes that read films. Default: one a core."}
-    )
+    image_size: int = option(IMAGE_SIZE, "Side of the packed images, in pixels.")
+    workers: int | None = option(None, "Processes that read images. Default: one per core.")
 
     def __post_init__(self) -> None:
         if self.image_size < 1:
@@ -259,8 +259,7 @@ def _read_one(numbered: tuple[int, Path], size: int) -> tuple[int, Record, bytes
     record = {"image": film.name}
     try:
         grey = packed_grey(read_radiograph(film), size)
-        with film.open("rb") as file:
-            record["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
+        record["sha256"] = file_sha256(film)
     except UnreadableImage as error:
         return row, record | {"problem": str(error)}, bytes(size * size)
     record["pixels_sha256"] = digest(grey).hex()
@@ -295,7 +294,7 @@ def _finish(folder: Path, records: Sequence[Record]) -> None:
 
 
 def _write_records(path: Path, records: Iterable[Record]) -> None:
-    _write_whole(path, "".join(map(_line, records)))
+    write_whole(path, "".join(map(_line, records)), durable=True)
 
 
 def _line(record: Record) -> str:
@@ -303,14 +302,4 @@ def _line(record: Record) -> str:
 
 
 def _write_card(folder: Path, card: Mapping[str, Any]) -> None:
-    _write_whole(folder / CARD, json.dumps(card, indent=1) + "\n")
-
-
-def _write_whole(path: Path, content: str) -> None:
-    """A file that is there whole or not at all."""
-    temporary = path.with_name(path.name + ".new")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    write_whole(folder / CARD, json.dumps(card, indent=1) + "\n", durable=True)

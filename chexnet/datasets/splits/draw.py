@@ -1,10 +1,11 @@
 """From a data set to splits on disk: `chexnet split`."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from chexnet._options import option
 from chexnet.datasets.chestxray14 import ChestXray14
 from chexnet.datasets.known_images import read_known_images
 from chexnet.datasets.manifest import read_manifest
@@ -21,23 +22,19 @@ from chexnet.datasets.splits.pneumonia import split_pneumonia
 from chexnet.tables.labels import Labels
 
 
-def _option(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"help": text})
-
-
 @dataclass(frozen=True)
 class SplitConfig:
     """Which split to draw. The default is that of section 5."""
 
-    kind: Literal["pathologies", "pneumonia", "official", "folds"] = _option(
+    kind: Literal["pathologies", "pneumonia", "official", "folds"] = option(
         "pathologies",
         "pathologies: 70 / 10 / 20 by patient (section 5). pneumonia: the numbers of patients and images of "
         "section 3.1. official: NIH's test list, validation drawn from the rest. folds: cross-validation.",
     )
-    seed: int = _option(0, "Another seed, another split.")
-    stratify: bool = _option(False, "Spread the patients of each finding evenly, the rarest finding first.")
-    validation: float = _option(0.1, "Of official: the share of the images outside the test list.")
-    folds: int = _option(5, "Of folds: how many.")
+    seed: int = option(0, "Another seed, another split.")
+    stratify: bool = option(False, "Spread the patients of each finding evenly, the rarest finding first.")
+    validation: float = option(0.1, "Of official: the share of the images outside the test list.")
+    folds: int = option(5, "Of folds: how many.")
 
     def __post_init__(self) -> None:
         if self.seed < 0:
