@@ -26,6 +26,12 @@ from chexnet.statistics.calibration import (
 )
 from chexnet.statistics.delong import Comparison, auroc_covariance, auroc_interval, compare_aurocs, holm
 from chexnet.statistics.estimate import Estimate, NotEstimable
+from chexnet.statistics.few_positives import (
+    FEW_PATIENTS,
+    auroc_estimate,
+    auroc_score_interval,
+    patients_of_classes,
+)
 from chexnet.statistics.reader_study import (
     ReaderStudy,
     consensus,
@@ -61,6 +67,10 @@ from chexnet.statistics.thresholds import (
 )
 
 __all__ = [
+    "FEW_PATIENTS",
+    "auroc_estimate",
+    "auroc_score_interval",
+    "patients_of_classes",
     "POLICIES",
     "Comparison",
     "Confusion",
