@@ -93,7 +93,7 @@ class Classifier:
         inputs = network_input(radiograph, self.metadata.preprocessing)[None]
         (prediction,) = self.predict_inputs(inputs, [radiograph], gate=gate)
         if prediction.reason is not None:
-            raise NotAChestRadiograph(radiograph.source, prediction.reason)
+            raise NotAChestRadiograph(radiograph.source, prediction.reason, prediction.notes)
         return prediction
 
     def predict_inputs(

@@ -147,16 +147,19 @@ def _score(classifier: Classifier, file: InputFile, gate: bool) -> Scored:
         radiograph = read_radiograph(file.path)
         return Scored(file, classifier.predict(radiograph, gate=gate), radiograph)
     except UnreadableImage as error:
-        return Scored(file, _without_findings(classifier, file, "error", str(error)), None)
+        return Scored(file, _without_findings(classifier, file, "error", str(error), error.notes), None)
     except NotAChestRadiograph as error:
-        return Scored(file, _without_findings(classifier, file, "refused", str(error)), None)
+        return Scored(file, _without_findings(classifier, file, "refused", str(error), error.notes), None)
 
 
-def _without_findings(classifier: Classifier, file: InputFile, status: str, reason: str) -> Prediction:
+def _without_findings(
+    classifier: Classifier, file: InputFile, status: str, reason: str, notes: tuple[str, ...] = ()
+) -> Prediction:
     return Prediction(
         image=str(file.path),
         status="refused" if status == "refused" else "error",
         reason=reason,
         findings=(),
         model=classifier.identity,
+        notes=notes,
     )

@@ -1,9 +1,9 @@
-"""The two ways a file can fail to become a prediction. Both are one line long, for a terminal or a 422.
+"""The two ways a file can fail to become a prediction. Both are one line long, for a terminal or an HTTP 422.
 
 ```
 Exception
-├── UnreadableImage       the file holds no picture that can be read as a radiograph
-└── NotAChestRadiograph   the picture was read, and refused: it is no frontal chest radiograph
+├── UnreadableImage       the file holds no image that can be read as a radiograph
+└── NotAChestRadiograph   the image was read, and refused: it is no frontal chest radiograph
 ```
 """
 
@@ -11,10 +11,11 @@ Exception
 class _Refusal(Exception):
     """``<source>: <reason>``, on one line whatever the file is called."""
 
-    def __init__(self, source: str, reason: str) -> None:
-        super().__init__(source, reason)
+    def __init__(self, source: str, reason: str, notes: tuple[str, ...] = ()) -> None:
+        super().__init__(source, reason, notes)
         self.source = source
         self.reason = reason
+        self.notes = notes
 
     def __str__(self) -> str:
         return f"{_one_line(self.source)}: {_one_line(self.reason)}"
@@ -26,15 +27,17 @@ class UnreadableImage(_Refusal):
     Attributes:
         source: path or name of the file.
         reason: what arrived and what was expected.
+        notes: what had been assumed about the file before the reading ended, one sentence each.
     """
 
 
 class NotAChestRadiograph(_Refusal):
-    """A readable picture that the input gate refuses.
+    """A readable image that the input gate refuses.
 
     Attributes:
         source: path or name of the file.
         reason: what arrived and what was expected.
+        notes: what had to be assumed about the image, one sentence each.
     """
 
 

@@ -1,6 +1,6 @@
 """JPEG file to Radiograph (ITU-T T.81, JFIF, Exif 2.32).
 
-The marker segments are walked here, so that a truncated file is an error and not half a picture.
+The marker segments are walked here, so that a truncated file is an error and not half an image.
 """
 
 import io
@@ -59,7 +59,7 @@ class Segment:
     """Where the next segment starts."""
 
 
-def read_jpeg(data: bytes, name: str) -> Radiograph:
+def read_jpeg(data: bytes, name: str, notes: list[str]) -> Radiograph:
     """The JPEG as a radiograph: luma, turned upright as its Exif orientation says.
 
     Raises:
@@ -69,7 +69,6 @@ def read_jpeg(data: bytes, name: str) -> Radiograph:
     found = list(segments(data))
     header = frame_header(found)
     _check(header, found)
-    notes = []
     pixels = _decode(found)
     orientation = _exif_orientation(found)
     if orientation != 1:
@@ -188,13 +187,13 @@ def _luma(encoded: bytes) -> UInt8[np.ndarray, "height width"]:
 
 
 def _last_block(luma: UInt8[np.ndarray, "height width"]) -> UInt8[np.ndarray, "rows columns"]:
-    """What the picture shows of its last block of 8 × 8 samples."""
+    """What the image shows of its last block of 8 × 8 samples."""
     height, width = luma.shape
     return luma[(height - 1) // 8 * 8 :, (width - 1) // 8 * 8 :]
 
 
 def _lengthened(encoded: bytes) -> bytes:
-    """The JPEG with bytes before its end marker that no complete picture needs, for any restart interval."""
+    """The JPEG with bytes before its end marker that no complete image needs, for any restart interval."""
     surplus = b"".join(b"\x55\xaa" * 8 + bytes([0xFF, 0xD0 + n]) for n in range(8))
     return encoded[:-2] + surplus + encoded[-2:]
 
@@ -231,7 +230,7 @@ def _tiff_orientation(tiff: bytes) -> int:
 def _upright(
     pixels: Float32[np.ndarray, "height width"], orientation: int
 ) -> Float32[np.ndarray, "upright_height upright_width"]:
-    """Undo the orientation in which the camera stored the picture (Exif 4.6.4 A, Orientation)."""
+    """Undo the orientation in which the camera stored the image (Exif 4.6.4 A, Orientation)."""
     if orientation >= 5:
         pixels = pixels.T
     # What the stored first row and first column show of the scene, for the eight values.

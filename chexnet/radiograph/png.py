@@ -63,7 +63,7 @@ _CONTAINED_BITS = (8, 10, 12, 14, 16)
 
 @dataclass(frozen=True)
 class _Png:
-    """The chunks that make the picture."""
+    """The chunks that make the image."""
 
     width: int
     height: int
@@ -76,7 +76,7 @@ class _Png:
     significant_bits: bytes
 
 
-def read_png(data: bytes, name: str) -> Radiograph:
+def read_png(data: bytes, name: str, notes: list[str]) -> Radiograph:
     """The PNG as a radiograph.
 
     Colour becomes luma; transparent parts become black, as air is. Samples of 16 bits are scaled by
@@ -86,7 +86,6 @@ def read_png(data: bytes, name: str) -> Radiograph:
         Unfit: damaged, truncated, animated, or of an unreasonable size.
     """
     png = _parse(data)
-    notes: list[str] = []
     try:
         pixels = _grey(png, notes)
     except (ValueError, OSError, zlib.error) as error:

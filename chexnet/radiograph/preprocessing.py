@@ -22,7 +22,7 @@ class Preprocessing:
         mean: subtracted, for red, green and blue of pixels in [0, 1].
         std: divided by, likewise.
         eight_bit: whether the resized grey is rounded to 256 levels before it is normalised. It is where a
-            network learnt from a pack, which holds films so; the input of a film is then that of its row.
+            network learnt from a pack, which holds images so; the input of an image is then that of its row.
 
     Raises:
         ValueError: the size is not positive, or the mean and std are not three finite numbers each,
@@ -96,7 +96,7 @@ def network_input(
 def packed_grey(radiograph: Radiograph, size: int) -> UInt8[np.ndarray, "size size"]:
     """The resized radiograph in 256 levels, as a pack holds it; 0 is black and 255 white.
 
-    Rounding moves the grey by half a level at most. An 8-bit film of this very size is not changed.
+    Rounding moves the grey by half a level at most. An 8-bit image of this very size is not changed.
     """
     return np.rint(resized(radiograph.pixels, size) * np.float32(255)).astype(np.uint8)
 
@@ -131,7 +131,7 @@ def resized(
 def _shrink_rows(pixels: Float32[np.ndarray, "height width"], size: int) -> Float32[np.ndarray, "size width"]:
     """Each new row is a weighted mean of old rows.
 
-    Written out here because Pillow, which agrees to the last place, copies a whole film to do it.
+    Written out here because Pillow, which agrees to the last place, copies a whole image to do it.
     """
     pixels = np.ascontiguousarray(pixels)
     shrunk = np.empty((size, pixels.shape[1]), np.float32)

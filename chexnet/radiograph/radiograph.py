@@ -1,4 +1,4 @@
-"""A radiograph: one grey picture and what its file says of it."""
+"""A radiograph: one grey image and what its file says of it."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from chexnet.arrays import Float32
 
 @dataclass(frozen=True, eq=False)
 class Radiograph:
-    """A grey picture in which air is dark and bone is bright, whatever the file's own convention.
+    """A grey image in which air is dark and bone is bright, whatever the file's own convention.
 
     Everything that the file does not say is None, and nothing is guessed. Patient identifiers are
     carried because results must be filed under them; they never enter the network.
@@ -32,7 +32,7 @@ class Radiograph:
         series_instance_uid: (0020,000E).
         sop_instance_uid: (0008,0018).
         sop_class_uid: (0008,0016).
-        burned_in_annotation: (0028,0301), whether identifying text is part of the picture.
+        burned_in_annotation: (0028,0301), whether identifying text is part of the image.
         notes: what had to be assumed, one sentence each.
 
     Raises:

@@ -25,7 +25,8 @@ def read_radiograph(
             VOI LUTs and then its windows. PNG and JPEG have none, and ignore it.
 
     Raises:
-        UnreadableImage: the source is no readable radiograph; the message says why.
+        UnreadableImage: the source is not a readable radiograph; the message says why. Nothing else is
+            raised for any content of a file, damaged or crafted.
         ValueError: the window is negative.
     """
     if window < 0:
@@ -38,29 +39,38 @@ def read_radiograph(
 
 
 def _read(data: bytes, name: str, window: int) -> Radiograph:
+    """The one door out of every parser and decoder: whatever they raise names the file."""
+    notes: list[str] = []
     try:
-        return _decoded(data, name, window)
+        return _decoded(data, name, window, notes)
     except Unfit as error:
-        raise UnreadableImage(name, str(error)) from error
+        raise UnreadableImage(name, str(error), tuple(notes)) from error
+    except MemoryError as error:
+        raise UnreadableImage(name, "not enough memory to read it", tuple(notes)) from error
+    except Exception as error:
+        # Parsers of other projects meet bytes that nobody foresaw. One file must not end a batch.
+        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        reason = f"damaged, or unlike every file known ({what}); {_EXPECTED}"
+        raise UnreadableImage(name, reason, tuple(notes)) from error
 
 
-def _decoded(data: bytes, name: str, window: int) -> Radiograph:
+def _decoded(data: bytes, name: str, window: int, notes: list[str]) -> Radiograph:
     # Imported where needed: reading a PNG must not wait for pydicom.
     if len(data) > MAX_FILE_BYTES:
         raise Unfit(f"{len(data)} bytes; expected at most {MAX_FILE_BYTES}")
     match _file_format(data):
         case "DICOM":
-            from chexnet.radiograph.dicom.header import read_dicom
+            from chexnet.radiograph.dicom import read_dicom
 
-            return read_dicom(data, name, window)
+            return read_dicom(data, name, window, notes)
         case "PNG":
             from chexnet.radiograph.png import read_png
 
-            return read_png(data, name)
+            return read_png(data, name, notes)
         case "JPEG":
             from chexnet.radiograph.jpeg import read_jpeg
 
-            return read_jpeg(data, name)
+            return read_jpeg(data, name, notes)
     raise Unfit(f"{_describe(data)}; {_EXPECTED}")
 
 
@@ -91,6 +101,14 @@ _OTHER_MAGIC = (
     (b"GIF8", "a GIF"),
     (b"II*\x00", "a TIFF"),
     (b"MM\x00*", "a TIFF"),
+    (b"II+\x00", "a BigTIFF"),
+    (b"MM\x00+", "a BigTIFF"),
+    (b"\xff\x0a", "a JPEG XL"),
+    (b"\x00\x00\x00\x0cJXL ", "a JPEG XL"),
+    (b"\x5c\x01\x00\x00", "a NIfTI volume"),
+    (b"\x00\x00\x01\x5c", "a NIfTI volume"),
+    (b"\x1c\x02\x00\x00", "a NIfTI volume"),
+    (b"\x00\x00\x02\x1c", "a NIfTI volume"),
     (b"BM", "a BMP"),
     (b"%PDF", "a PDF"),
     (b"PK\x03\x04", "a ZIP archive"),
@@ -101,12 +119,21 @@ _OTHER_MAGIC = (
 )
 
 
+_ISO_MEDIA = {
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"), "a HEIC"),
+    **dict.fromkeys((b"avif", b"avis"), "an AVIF"),
+}
+"""Major brands of ISO/IEC 14496-12 files that hold images."""
+
+
 def _describe(data: bytes) -> str:
     """What the bytes look like, for the error."""
     if not data:
         return "an empty file"
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "a WebP"
+    if data[4:8] == b"ftyp":
+        return _ISO_MEDIA.get(data[8:12], "an ISO media file")
     for magic, described in _OTHER_MAGIC:
         if data.startswith(magic):
             return described

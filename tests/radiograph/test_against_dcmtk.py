@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from films import LOSSLESS, NATIVE, data_set, dicom, film, written
+from image_files import LOSSLESS, NATIVE, data_set, dicom, grey_image, written
 from PIL import Image
 from pydicom import Dataset
 from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit
@@ -26,7 +26,7 @@ def dcmtk() -> str:
 
 
 def shown_by_dcmtk(dcmtk: str, path: Path, folder: Path, options: list[str]) -> np.ndarray:
-    """The picture as DCMTK renders it into a PNG of 16 bits."""
+    """The image as DCMTK renders it into a PNG of 16 bits."""
     target, uncompressed = folder / "shown.png", folder / "uncompressed.dcm"
     # The renderer knows every compression but JPEG-LS, and this program only that one.
     decompressed = subprocess.run(
@@ -42,7 +42,7 @@ SIXTEEN_BITS = 2.5 / 65535
 
 
 def compare(dcmtk: str, folder: Path, data: bytes, options: list[str], atol: float = SIXTEEN_BITS) -> None:
-    path = folder / "film.dcm"
+    path = folder / "image.dcm"
     path.write_bytes(data)
     shown = shown_by_dcmtk(dcmtk, path, folder, options)
     np.testing.assert_allclose(read_radiograph(path).pixels, shown, rtol=0, atol=atol)
@@ -52,7 +52,7 @@ def compare(dcmtk: str, folder: Path, data: bytes, options: list[str], atol: flo
 @pytest.mark.parametrize("signed", [False, True])
 @pytest.mark.parametrize("rescale", [(1, 0), (2.5, -1000), (-1, 100)])
 def test_the_full_range_is_shown_as_by_dcmtk(dcmtk, tmp_path, photometric, signed, rescale):
-    values = film() // 2 + 300 - (2048 if signed else 0)
+    values = grey_image() // 2 + 300 - (2048 if signed else 0)
     elements = {"RescaleSlope": rescale[0], "RescaleIntercept": rescale[1], "RescaleType": "US"}
     data = dicom(values, signed=signed, photometric=photometric, **elements)
     # DCMTK rounds the rescaled values to integers.
@@ -65,13 +65,13 @@ def test_the_full_range_is_shown_as_by_dcmtk(dcmtk, tmp_path, photometric, signe
 @pytest.mark.parametrize(("center", "width"), [(2048, 4096), (1500.5, 800), (100, 30), (3000, 1)])
 def test_a_window_is_shown_as_by_dcmtk(dcmtk, tmp_path, photometric, function, center, width):
     elements = {"WindowCenter": center, "WindowWidth": width, "VOILUTFunction": function}
-    compare(dcmtk, tmp_path, dicom(film(), photometric=photometric, **elements), WINDOW)
+    compare(dcmtk, tmp_path, dicom(grey_image(), photometric=photometric, **elements), WINDOW)
 
 
 @pytest.mark.parametrize(("photometric", "shape"), [("MONOCHROME1", "INVERSE"), ("MONOCHROME2", "IDENTITY")])
 def test_a_consistent_presentation_lut_shape_is_understood_as_by_dcmtk(dcmtk, tmp_path, photometric, shape):
     """Where the two contradict each other, DCMTK follows the shape; we do not, on purpose."""
-    data = dicom(film(), photometric=photometric, PresentationLUTShape=shape)
+    data = dicom(grey_image(), photometric=photometric, PresentationLUTShape=shape)
     compare(dcmtk, tmp_path, data, FULL_RANGE)
 
 
@@ -86,14 +86,14 @@ def table(entries: np.ndarray, bits: int) -> Dataset:
 
 
 def test_a_voi_lut_is_shown_as_by_dcmtk(dcmtk, tmp_path):
-    dataset = data_set(film())
+    dataset = data_set(grey_image())
     dataset.VOILUTSequence = [table(np.arange(4096)[::-1] ** 2 // 4096, 12)]
     # DCMTK takes 2 ** 12 for white; the largest entry of 12 bits is one less.
     compare(dcmtk, tmp_path, written(dataset), VOI_LUT, SIXTEEN_BITS + 1 / 4096)
 
 
 def test_a_modality_lut_is_shown_as_by_dcmtk(dcmtk, tmp_path):
-    dataset = data_set(film())
+    dataset = data_set(grey_image())
     dataset.ModalityLUTSequence = [table(np.arange(4096)[::-1] ** 2 // 1024, 16)]
     compare(dcmtk, tmp_path, written(dataset), FULL_RANGE)
 
@@ -102,10 +102,10 @@ def test_a_modality_lut_is_shown_as_by_dcmtk(dcmtk, tmp_path):
     "syntax", [s for s in NATIVE + LOSSLESS if s != JPEG2000Lossless], ids=lambda syntax: syntax.keyword
 )
 def test_every_transfer_syntax_is_decoded_as_by_dcmtk(dcmtk, tmp_path, syntax):
-    compare(dcmtk, tmp_path, dicom(film(), syntax), FULL_RANGE)
+    compare(dcmtk, tmp_path, dicom(grey_image(), syntax), FULL_RANGE)
 
 
-# --- real films ----------------------------------------------------------------------------------------
+# --- real images ----------------------------------------------------------------------------------------
 
 REAL = {
     "WG04_RG2_JPLL.dcm": WINDOW,
@@ -123,14 +123,14 @@ LOSSY = {
 
 
 @pytest.mark.parametrize("name", sorted(REAL))
-def test_a_real_film_is_shown_as_by_dcmtk(dcmtk, data_dir, tmp_path, name):
+def test_a_real_image_is_shown_as_by_dcmtk(dcmtk, data_dir, tmp_path, name):
     path = data_dir / "dicom" / name
     shown = shown_by_dcmtk(dcmtk, path, tmp_path, REAL[name])
     np.testing.assert_allclose(read_radiograph(path).pixels, shown, rtol=0, atol=SIXTEEN_BITS)
 
 
 @pytest.mark.parametrize("name", sorted(LOSSY))
-def test_a_real_film_of_lossy_jpeg_is_shown_as_by_dcmtk_within_its_rounding(dcmtk, data_dir, tmp_path, name):
+def test_a_real_image_of_lossy_jpeg_is_shown_as_by_dcmtk_within_its_rounding(dcmtk, data_dir, tmp_path, name):
     path = data_dir / "dicom" / name
     shown = shown_by_dcmtk(dcmtk, path, tmp_path, LOSSY[name])
     # Inverse cosine transforms may differ by one level (T.83): of 8 bits, or of the window's 1024.
@@ -139,5 +139,5 @@ def test_a_real_film_of_lossy_jpeg_is_shown_as_by_dcmtk_within_its_rounding(dcmt
 
 
 def test_baseline_jpeg_is_decoded_as_by_dcmtk(dcmtk, tmp_path):
-    data = dicom(film(bits=8), JPEGBaseline8Bit, bits_stored=8)
+    data = dicom(grey_image(bits=8), JPEGBaseline8Bit, bits_stored=8)
     compare(dcmtk, tmp_path, data, ALL_OF_8_BITS, atol=1.01 / 255)

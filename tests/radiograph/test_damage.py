@@ -1,4 +1,4 @@
-"""Truncated and damaged files: an error or the same picture, never half of one, never a crash."""
+"""Truncated and damaged files: an error or the same image, never half of one, never a crash."""
 
 import random
 import subprocess
@@ -7,7 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from films import LOSSLESS, NATIVE, codestream, data_set, dicom, encapsulated, film, jpeg, png, written
+from image_files import (
+    LOSSLESS,
+    NATIVE,
+    codestream,
+    data_set,
+    dicom,
+    encapsulated,
+    grey_image,
+    jpeg,
+    png,
+    written,
+)
 from png_files import write_png
 from pydicom import Dataset
 from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLosslessSV1, JPEGLSLossless, RLELossless
@@ -16,13 +27,13 @@ from chexnet.radiograph import UnreadableImage, network_input, read_radiograph
 from chexnet.radiograph.dicom import gdcm_worker
 
 FILMS = {
-    "png": png(film(bits=8)),
-    "png 16": write_png(film(bits=16)[..., None], 16, 0, parts=4),
-    "png interlaced": write_png(film(bits=8)[..., None], 8, 0, interlaced=True),
-    "jpeg": jpeg(film(bits=8)),
-    "jpeg progressive": jpeg(film(bits=8), progressive=True),
-    "dicom JPEGBaseline8Bit": dicom(film(bits=8), JPEGBaseline8Bit, bits_stored=8),
-    **{f"dicom {syntax.keyword}": dicom(film(), syntax) for syntax in NATIVE + LOSSLESS},
+    "png": png(grey_image(bits=8)),
+    "png 16": write_png(grey_image(bits=16)[..., None], 16, 0, parts=4),
+    "png interlaced": write_png(grey_image(bits=8)[..., None], 8, 0, interlaced=True),
+    "jpeg": jpeg(grey_image(bits=8)),
+    "jpeg progressive": jpeg(grey_image(bits=8), progressive=True),
+    "dicom JPEGBaseline8Bit": dicom(grey_image(bits=8), JPEGBaseline8Bit, bits_stored=8),
+    **{f"dicom {syntax.keyword}": dicom(grey_image(), syntax) for syntax in NATIVE + LOSSLESS},
 }
 SLOW = {f"dicom {syntax.keyword}" for syntax in LOSSLESS[:2]}
 """Decoded in a process of their own: a tenth of a second each."""
@@ -68,7 +79,7 @@ def test_a_file_cut_anywhere_inside_of_a_sequence_is_refused(undefined_length):
     item.LUTDescriptor, item.LUTData = [40, 0, 12], bytes(80)
     item["LUTDescriptor"].VR, item["LUTData"].VR = "US", "OW"
     item.is_undefined_length_sequence_item = undefined_length
-    dataset = data_set(film(), VOILUTSequence=[item])
+    dataset = data_set(grey_image(), VOILUTSequence=[item])
     dataset["VOILUTSequence"].is_undefined_length = undefined_length
     data = written(dataset)
     start, end = data.index(b"\x28\x00\x10\x30SQ"), data.index(b"\xe0\x7f\x10\x00OW")
@@ -81,7 +92,7 @@ def test_a_file_cut_anywhere_inside_of_a_sequence_is_refused(undefined_length):
 @pytest.mark.parametrize("syntax", [JPEGBaseline8Bit, JPEGLSLossless, JPEG2000Lossless, RLELossless])
 def test_a_frame_cut_short_inside_of_a_complete_file_is_refused(syntax):
     bits = 8 if syntax == JPEGBaseline8Bit else 12
-    dataset = data_set(film(bits=bits), bits_stored=bits)
+    dataset = data_set(grey_image(bits=bits), bits_stored=bits)
     frame = codestream(dataset, syntax)
     for tenth in range(1, 10):
         data = encapsulated(dataset, syntax, frame[: len(frame) * tenth // 10])
@@ -90,13 +101,13 @@ def test_a_frame_cut_short_inside_of_a_complete_file_is_refused(syntax):
 
 @pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEG2000Lossless, JPEGLosslessSV1])
 def test_a_frame_that_was_cut_and_closed_again_is_refused(syntax):
-    """As left by a tool that repairs the end marker and not the picture."""
-    data = dicom(film(), syntax)
+    """As left by a tool that repairs the end marker and not the image."""
+    data = dicom(grey_image(), syntax)
     end = data.rindex(b"\xff\xd9")
     start = data.index(b"\xff\x4f" if syntax == JPEG2000Lossless else b"\xff\xd8", 132)
     for tenth in range(3, 10):
         cut = start + (end - start) * tenth // 10
-        # The item keeps its length: the picture ends early, and padding follows.
+        # The item keeps its length: the image ends early, and padding follows.
         damaged = data[:cut] + b"\xff\xd9" + bytes(end - cut) + data[end + 2 :]
         assert read_or_refuse(damaged) is None
 
@@ -108,7 +119,7 @@ def test_a_frame_that_was_cut_and_closed_again_is_refused(syntax):
 @pytest.mark.parametrize("colour", [False, True])
 def test_a_jpeg_that_was_cut_and_closed_again_is_refused(options, shape, colour):
     """Libjpeg fills in mid-grey, and says so to nobody."""
-    values = film(*shape, bits=8)
+    values = grey_image(*shape, bits=8)
     data = jpeg(np.repeat(values[..., None], 3, axis=-1) if colour else values, **options)
     # The last scan of a progressive file only sharpens.
     start, end = (
@@ -132,14 +143,14 @@ def test_a_jpeg_that_was_cut_and_closed_again_is_refused(options, shape, colour)
 
 
 def test_a_jpeg_that_ends_in_mid_grey_is_whole():
-    values = film(bits=8)
+    values = grey_image(bits=8)
     values[-16:, -16:] = 128
     radiograph = read_radiograph(jpeg(values, quality=95))
     np.testing.assert_allclose(radiograph.pixels[-8:, -8:], 128 / 255, rtol=0, atol=1e-7)
 
 
 @pytest.mark.parametrize("what", sorted(FILMS))
-def test_damaged_bytes_give_an_error_or_a_picture_of_sane_numbers(what):
+def test_damaged_bytes_give_an_error_or_a_image_of_sane_numbers(what):
     data = FILMS[what]
     rng = random.Random(what)
     for _ in range(12 if what in SLOW else 80):
@@ -152,7 +163,7 @@ def test_damaged_bytes_give_an_error_or_a_picture_of_sane_numbers(what):
 
 
 @pytest.mark.parametrize("what", sorted(FILMS))
-def test_damaged_headers_give_an_error_or_a_picture_of_sane_numbers(what):
+def test_damaged_headers_give_an_error_or_a_image_of_sane_numbers(what):
     data = FILMS[what]
     rng = random.Random(what)
     header = max(data.find(b"\xe0\x7f\x10\x00"), 200)
@@ -164,7 +175,7 @@ def test_damaged_headers_give_an_error_or_a_picture_of_sane_numbers(what):
 
 def test_damage_that_ends_the_gdcm_process_does_not_end_ours(tmp_path):
     """A table of an unknown kind makes GDCM call std::terminate; here it is a refusal, and silent."""
-    data = dicom(film(bits=8), JPEGLosslessSV1, bits_stored=8)
+    data = dicom(grey_image(bits=8), JPEGLosslessSV1, bits_stored=8)
     frame = data.index(b"\xff\xd8\xff\xc3")
     table = data.index(b"\xff\xc4", frame)
     damaged = data[:table] + b"\xff\x01" + data[table + 2 :]
@@ -173,13 +184,13 @@ def test_damage_that_ends_the_gdcm_process_does_not_end_ours(tmp_path):
     by_itself = subprocess.run(worker, input=damaged[frame:], capture_output=True, check=False)
     assert by_itself.returncode < 0, "GDCM has become robust; is the worker still needed?"
 
-    path = tmp_path / "film.dcm"
+    path = tmp_path / "image.dcm"
     path.write_bytes(damaged)
     script = "import sys; from chexnet.radiograph import read_radiograph; read_radiograph(sys.argv[1])"
     command = [sys.executable, "-c", script, path]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith(
-        "film.dcm: damaged compressed Pixel Data; expected a complete image"
+        "image.dcm: damaged compressed Pixel Data; expected a complete image"
     )
     assert "terminate" not in done.stderr

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from films import dicom, jpeg, png
+from image_files import dicom, jpeg, png
 from pydicom.uid import JPEGLSLossless
 
 from chexnet.radiograph import declared_size

@@ -5,15 +5,15 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from films import data_set, dicom, film, png, written
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from image_files import data_set, dicom, grey_image, png, written
 from pydicom import Dataset
 from pydicom.pixels import apply_voi_lut
 from pydicom.uid import ImplicitVRLittleEndian
 
 from chexnet.radiograph import UnreadableImage, network_input, read_radiograph
-from chexnet.radiograph.dicom.grey_scale import LookupTable, Window
+from chexnet.radiograph.dicom.transformations import LookupTable, Window
 
 
 def oracle_linear(x: float, center: float, width: float) -> float:
@@ -62,8 +62,8 @@ def test_a_window_shows_what_the_standards_formula_says(center, width, function,
 
 @pytest.mark.parametrize("function", sorted(ORACLES))
 def test_a_window_shows_what_pydicom_shows(function):
-    values = film().astype(np.uint16)
-    dataset = data_set(film(), WindowCenter=1900.5, WindowWidth=1000, VOILUTFunction=function)
+    values = grey_image().astype(np.uint16)
+    dataset = data_set(grey_image(), WindowCenter=1900.5, WindowWidth=1000, VOILUTFunction=function)
     expected = apply_voi_lut(values, dataset) / 4095
     pixels = read_radiograph(written(dataset)).pixels
     np.testing.assert_allclose(pixels, expected, rtol=0, atol=1e-6)  # float32
@@ -123,17 +123,17 @@ def inverted_twin(values: np.ndarray, bits: int, signed: bool) -> np.ndarray:
 
 
 @st.composite
-def films(draw):
+def images(draw):
     bits = draw(st.integers(6, 16))
     signed = draw(st.booleans())
-    values = film(32, 33, bits, seed=draw(st.integers(0, 20))) - (2 ** (bits - 1) if signed else 0)
+    values = grey_image(32, 33, bits, seed=draw(st.integers(0, 20))) - (2 ** (bits - 1) if signed else 0)
     return values, bits, signed
 
 
 @settings(max_examples=40, deadline=None)
-@given(picture=films(), scale=st.sampled_from([None, (1, 0), (2.5, -1000), (-1, 4095), (0.125, 7)]))
-def test_a_monochrome1_file_and_its_inverted_monochrome2_twin_give_the_same_input(picture, scale):
-    values, bits, signed = picture
+@given(image=images(), scale=st.sampled_from([None, (1, 0), (2.5, -1000), (-1, 4095), (0.125, 7)]))
+def test_a_monochrome1_file_and_its_inverted_monochrome2_twin_give_the_same_input(image, scale):
+    values, bits, signed = image
     rescale = {} if scale is None else {"RescaleSlope": scale[0], "RescaleIntercept": scale[1]}
     common = {"bits_stored": bits, "signed": signed, **rescale}
     one = dicom(inverted_twin(values, bits, signed), photometric="MONOCHROME1", **common)
@@ -146,13 +146,13 @@ def test_a_monochrome1_file_and_its_inverted_monochrome2_twin_give_the_same_inpu
 
 @settings(max_examples=40, deadline=None)
 @given(
-    picture=films(),
+    image=images(),
     place=st.floats(0.2, 0.8),
     share=st.floats(0.05, 1.5),
     function=st.sampled_from(sorted(ORACLES)),
 )
-def test_windowed_twins_give_the_same_input(picture, place, share, function):
-    values, bits, signed = picture
+def test_windowed_twins_give_the_same_input(image, place, share, function):
+    values, bits, signed = image
     lowest, span = (-(2 ** (bits - 1)) if signed else 0), 2**bits
     center, width = round(lowest + place * span, 2), round(max(share * span, 2), 2)
     # LINEAR puts the middle of the window half a step below its centre.
@@ -169,8 +169,8 @@ def test_windowed_twins_give_the_same_input(picture, place, share, function):
     )
 
 
-def test_a_film_gives_the_same_input_as_8_bit_png_and_as_12_bit_monochrome1_dicom():
-    shade = film(1024, 1024, bits=16) / 65535
+def test_a_image_gives_the_same_input_as_8_bit_png_and_as_12_bit_monochrome1_dicom():
+    shade = grey_image(1024, 1024, bits=16) / 65535
     as_png = png(np.rint(shade * 255))
     as_dicom = dicom(
         np.rint((1 - shade) * 4095), photometric="MONOCHROME1", WindowCenter=2048, WindowWidth=4096
@@ -184,14 +184,14 @@ def test_a_film_gives_the_same_input_as_8_bit_png_and_as_12_bit_monochrome1_dico
 
 
 def test_an_8_bit_dicom_without_a_window_is_shown_as_the_png_of_the_same_pixels():
-    values = film(64, 48, bits=8) // 2 + 20  # neither black nor white occurs
+    values = grey_image(64, 48, bits=8) // 2 + 20  # neither black nor white occurs
     np.testing.assert_array_equal(
         read_radiograph(dicom(values, bits_stored=8)).pixels, read_radiograph(png(values)).pixels
     )
 
 
-def test_a_deep_film_without_a_window_is_shown_from_its_darkest_to_its_brightest_value():
-    values = film() // 4 + 700
+def test_a_deep_image_without_a_window_is_shown_from_its_darkest_to_its_brightest_value():
+    values = grey_image() // 4 + 700
     radiograph = read_radiograph(dicom(values))
     np.testing.assert_allclose(radiograph.pixels, (values - 700) / 1023, rtol=0, atol=1e-7)
     assert radiograph.notes == ("no window; values from 700 to 1723 were shown",)
@@ -218,7 +218,7 @@ def oracle_pixels(values, *, modality, padding, voi, inverted):
     function=st.sampled_from(sorted(ORACLES)),
 )
 def test_the_whole_chain_is_what_the_oracle_says(signed, inverted, slope, padding, function):
-    values = film(32, 32, bits=12) - (2048 if signed else 0)
+    values = grey_image(32, 32, bits=12) - (2048 if signed else 0)
     if padding is not None and not signed:
         padding = abs(padding[0]), abs(padding[1])
     center, width = slope * (100 if signed else 2000) + 30, 900
@@ -249,28 +249,28 @@ def test_the_whole_chain_is_what_the_oracle_says(signed, inverted, slope, paddin
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
 @pytest.mark.parametrize("limit", [None, 4000, 3500])
 def test_padding_is_black_and_does_not_stretch_the_range(photometric, limit):
-    values = film() // 4 + 1000
+    values = grey_image() // 4 + 1000
     values[:10] = 4000
     values[10:12] = 3700
     elements = {"PixelPaddingValue": 4000} | ({} if limit is None else {"PixelPaddingRangeLimit": limit})
     pixels = read_radiograph(dicom(values, photometric=photometric, **elements)).pixels
     padded = values == 4000 if limit in (None, 4000) else values >= 3500
-    picture = values[~padded]
-    shown = (picture - picture.min()) / np.ptp(picture)
+    image = values[~padded]
+    shown = (image - image.min()) / np.ptp(image)
     assert (pixels[padded] == 0).all()
     np.testing.assert_allclose(
         pixels[~padded], 1 - shown if photometric == "MONOCHROME1" else shown, rtol=0, atol=1e-7
     )
 
 
-def test_a_film_of_padding_alone_is_black():
+def test_a_image_of_padding_alone_is_black():
     radiograph = read_radiograph(dicom(np.full((40, 40), 5), PixelPaddingValue=5))
     assert (radiograph.pixels == 0).all()
 
 
 @pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
 @pytest.mark.parametrize("value", [0, 7, 4095])
-def test_a_constant_film_is_read_as_mid_grey_and_said_to_be_constant(photometric, value):
+def test_a_constant_image_is_read_as_mid_grey_and_said_to_be_constant(photometric, value):
     radiograph = read_radiograph(dicom(np.full((40, 40), value), photometric=photometric))
     assert (radiograph.pixels == 0.5).all()
     assert "all pixels are alike" in radiograph.notes[0]
@@ -280,7 +280,7 @@ def test_a_constant_film_is_read_as_mid_grey_and_said_to_be_constant(photometric
 
 
 def test_a_voi_lut_is_applied_before_the_windows_of_the_same_file():
-    values = film()
+    values = grey_image()
     entries = (np.arange(4096) ** 2 // 4096).astype(np.int64)
     dataset = data_set(values, WindowCenter=[2000, 1000], WindowWidth=[500, 300])
     dataset.VOILUTSequence = [lut_item(0, entries, 12)]
@@ -296,8 +296,8 @@ def test_a_voi_lut_is_applied_before_the_windows_of_the_same_file():
 
 
 def test_a_voi_lut_agrees_with_pydicom():
-    values = film().astype(np.uint16)
-    dataset = data_set(film())
+    values = grey_image().astype(np.uint16)
+    dataset = data_set(grey_image())
     dataset.VOILUTSequence = [lut_item(300, np.linspace(0, 1023, 2500).astype(np.int64), 10)]
     data = written(dataset)
     expected = apply_voi_lut(values, dataset) / 1023
@@ -305,7 +305,7 @@ def test_a_voi_lut_agrees_with_pydicom():
 
 
 def test_a_lut_of_65536_entries_declares_zero_entries():
-    values = film(bits=16)
+    values = grey_image(bits=16)
     entries = np.arange(65536)[::-1].copy()
     dataset = data_set(values, bits_stored=16)
     dataset.VOILUTSequence = [lut_item(0, entries, 16)]
@@ -314,7 +314,7 @@ def test_a_lut_of_65536_entries_declares_zero_entries():
 
 
 def test_a_lut_of_bytes_is_read_as_bytes():
-    values = film()
+    values = grey_image()
     dataset = data_set(values)
     item = lut_item(0, np.arange(4096) // 16, 8)
     item.LUTData = (np.arange(4096) // 16).astype(np.uint8).tobytes()
@@ -326,7 +326,7 @@ def test_a_lut_of_bytes_is_read_as_bytes():
 
 @pytest.mark.parametrize("declared_signed", [True, False])
 def test_a_lut_may_start_below_zero(declared_signed):
-    values = film() - 2048
+    values = grey_image() - 2048
     entries = np.arange(4096)[::-1].copy()
     dataset = data_set(values, signed=True)
     # Some writers state US and mean two's complement.
@@ -337,7 +337,7 @@ def test_a_lut_may_start_below_zero(declared_signed):
 
 
 def test_a_modality_lut_replaces_the_rescale_slope():
-    values = film(bits=10)
+    values = grey_image(bits=10)
     entries = (1023 - np.arange(1024)) * 3
     dataset = data_set(values, bits_stored=10, RescaleSlope=1, RescaleIntercept=0)
     dataset.ModalityLUTSequence = [lut_item(0, entries, 16)]
@@ -347,7 +347,7 @@ def test_a_modality_lut_replaces_the_rescale_slope():
 
 
 def test_a_modality_lut_without_a_window_is_shown_over_its_full_range():
-    values = film(bits=8)
+    values = grey_image(bits=8)
     entries = np.arange(256) * 4 + 3
     dataset = data_set(values, bits_stored=8)
     dataset.ModalityLUTSequence = [lut_item(0, entries, 16)]
@@ -356,7 +356,7 @@ def test_a_modality_lut_without_a_window_is_shown_over_its_full_range():
 
 
 def test_luts_are_read_in_implicit_vr_too():
-    values = film()
+    values = grey_image()
     entries = np.arange(4096)[::-1].copy()
     dataset = data_set(values)
     dataset.VOILUTSequence = [lut_item(0, entries, 12)]
@@ -365,7 +365,7 @@ def test_luts_are_read_in_implicit_vr_too():
 
 
 def test_a_voi_lut_that_contradicts_its_descriptor_is_ignored_with_a_note():
-    values = film()
+    values = grey_image()
     dataset = data_set(values)
     item = lut_item(0, np.arange(4096), 12)
     item.LUTDescriptor = [300, 0, 12]
@@ -376,7 +376,7 @@ def test_a_voi_lut_that_contradicts_its_descriptor_is_ignored_with_a_note():
 
 
 def test_a_modality_lut_that_contradicts_its_descriptor_is_refused():
-    dataset = data_set(film())
+    dataset = data_set(grey_image())
     item = lut_item(0, np.arange(4096), 12)
     item.LUTDescriptor = [300, 0, 12]
     dataset.ModalityLUTSequence = [item]
@@ -392,7 +392,7 @@ def test_a_modality_lut_that_contradicts_its_descriptor_is_refused():
     [("NaN", "100"), ("100", "NaN"), ("100", "0"), ("100", "-3"), ("x", "5"), ("1e99", "2")],
 )
 def test_an_impossible_or_useless_window_is_ignored_with_a_note(center, width):
-    values = film()
+    values = grey_image()
     dataset = data_set(values)
     dataset.WindowCenter, dataset.WindowWidth = "11111111", "22222222"
     data = written(dataset)
@@ -406,31 +406,31 @@ def test_an_impossible_or_useless_window_is_ignored_with_a_note(center, width):
 
 
 def test_the_first_possible_window_is_applied():
-    values = film()
+    values = grey_image()
     dataset = data_set(values, WindowCenter=[10, 2000], WindowWidth=[0, 900])
     expected = np.vectorize(lambda x: oracle_linear(int(x), 2000, 900))(values)
     np.testing.assert_allclose(read_radiograph(written(dataset)).pixels, expected, rtol=0, atol=1e-7)
 
 
 def test_an_unknown_voi_lut_function_is_taken_as_linear_and_said():
-    dataset = data_set(film(), WindowCenter=2000, WindowWidth=900, VOILUTFunction="CUBIC")
+    dataset = data_set(grey_image(), WindowCenter=2000, WindowWidth=900, VOILUTFunction="CUBIC")
     radiograph = read_radiograph(written(dataset))
-    expected = np.vectorize(lambda x: oracle_linear(int(x), 2000, 900))(film())
+    expected = np.vectorize(lambda x: oracle_linear(int(x), 2000, 900))(grey_image())
     np.testing.assert_allclose(radiograph.pixels, expected, rtol=0, atol=1e-7)
     assert radiograph.notes == ('(0028,1056) VOI LUT Function is "CUBIC"; LINEAR was assumed',)
 
 
 def test_a_window_that_was_asked_for_and_does_not_exist_is_an_error():
     with pytest.raises(UnreadableImage, match="VOI transformation 1 was asked for"):
-        read_radiograph(dicom(film()), window=1)
+        read_radiograph(dicom(grey_image()), window=1)
 
 
 @pytest.mark.parametrize(
     ("slope", "intercept"), [("0", "5"), ("1E308", "5"), ("1", "-1E300"), ("1E-99", "0")]
 )
 def test_an_impossible_rescaling_is_ignored_with_a_note(slope, intercept):
-    radiograph = read_radiograph(dicom(film(), RescaleSlope=slope, RescaleIntercept=intercept))
-    np.testing.assert_allclose(radiograph.pixels, film() / 4095, rtol=0, atol=1e-7)
+    radiograph = read_radiograph(dicom(grey_image(), RescaleSlope=slope, RescaleIntercept=intercept))
+    np.testing.assert_allclose(radiograph.pixels, grey_image() / 4095, rtol=0, atol=1e-7)
     assert f"rescale slope {float(slope):g}, intercept {float(intercept):g} ignored" in radiograph.notes
 
 
@@ -438,8 +438,8 @@ def test_an_impossible_rescaling_is_ignored_with_a_note(slope, intercept):
 @pytest.mark.parametrize("shape", ["IDENTITY", "INVERSE"])
 def test_the_photometric_interpretation_decides_the_polarity_and_a_contradiction_is_said(photometric, shape):
     """Some detectors write a Presentation LUT Shape that contradicts it, and is wrong."""
-    radiograph = read_radiograph(dicom(film(), photometric=photometric, PresentationLUTShape=shape))
-    alone = read_radiograph(dicom(film(), photometric=photometric))
+    radiograph = read_radiograph(dicom(grey_image(), photometric=photometric, PresentationLUTShape=shape))
+    alone = read_radiograph(dicom(grey_image(), photometric=photometric))
     np.testing.assert_array_equal(radiograph.pixels, alone.pixels)
     consistent = (photometric == "MONOCHROME1") == (shape == "INVERSE")
     assert any("contradicts" in note for note in radiograph.notes) != consistent

@@ -1,16 +1,17 @@
-"""What a DICOM file says of its picture and its patient."""
+"""What a DICOM file says of its image and its patient."""
 
 import dataclasses
 
 import numpy as np
 import pytest
-from films import data_set, film, png, written
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from image_files import data_set, grey_image, png, written
 from pydicom import Dataset
+from pydicom.datadict import tag_for_keyword
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from chexnet.radiograph import Radiograph, read_radiograph
+from chexnet.radiograph import Radiograph, UnreadableImage, read_radiograph
 
 # Of the encoder, which is asked to write broken elements.
 pytestmark = pytest.mark.filterwarnings("ignore:.*alue.*:UserWarning:pydicom")
@@ -32,7 +33,7 @@ DESCRIBED = {
 
 
 def read(syntax: str = ExplicitVRLittleEndian, **elements) -> Radiograph:
-    return read_radiograph(written(data_set(film(), **elements), syntax))
+    return read_radiograph(written(data_set(grey_image(), **elements), syntax))
 
 
 @pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian])
@@ -54,7 +55,7 @@ def test_the_file_is_quoted_in_every_encoding(syntax):
 
 
 def test_what_the_file_does_not_say_is_none():
-    radiograph = read_radiograph(png(film(bits=8)))
+    radiograph = read_radiograph(png(grey_image(bits=8)))
     optional = [f.name for f in dataclasses.fields(Radiograph) if f.default is None]
     assert len(optional) == 13
     assert {name: getattr(radiograph, name) for name in optional} == dict.fromkeys(optional)
@@ -117,17 +118,53 @@ def test_a_patient_id_is_read_in_the_files_character_set(character_set, patient_
     assert read(SpecificCharacterSet=character_set, PatientID=patient_id).patient_id == patient_id
 
 
-NUMBERED = written(data_set(film(), PatientID="#" * 40))
+NUMBERED = written(data_set(grey_image(), PatientID="#" * 40))
 
 
 @settings(deadline=None)
 @given(st.binary(max_size=40))
-def test_no_header_value_stops_the_reading_of_the_picture(value):
+def test_no_header_value_stops_the_reading_of_the_image(value):
     data = NUMBERED.replace(b"#" * 40, value.ljust(40))
-    np.testing.assert_array_equal(read_radiograph(data).pixels, (film() / 4095).astype(np.float32))
+    np.testing.assert_array_equal(read_radiograph(data).pixels, (grey_image() / 4095).astype(np.float32))
 
 
 def test_pixels_outside_of_0_to_1_make_no_radiograph():
     for wrong in (-0.1, 1.1, np.nan):
         with pytest.raises(ValueError, match="numbers from 0 to 1"):
-            Radiograph(np.full((40, 40), wrong, np.float32), "film", "PNG")
+            Radiograph(np.full((40, 40), wrong, np.float32), "image", "PNG")
+
+
+@pytest.mark.parametrize("names", [b"GBK\0", b"ISO_IR 13\0", b"ISO_IR 100\0\0", b"\\ISO 2022 IR 87\0"])
+def test_a_character_set_padded_with_nul_is_that_character_set(names):
+    data = written(data_set(grey_image(), SpecificCharacterSet="ISO_IR 192", PatientID="A1"))
+    data = data.replace(
+        b"\x08\x00\x05\x00CS\x0a\x00ISO_IR 192", b"\x08\x00\x05\x00CS" + bytes([len(names), 0]) + names, 1
+    )
+    radiograph = read_radiograph(data)
+    assert radiograph.patient_id == "A1"
+    assert not any("Specific Character Set" in note for note in radiograph.notes)
+
+
+@pytest.mark.parametrize("name", [b"FOO\0", b"hex ", b"undefined ", b"\xff\xfe"])
+def test_an_unknown_character_set_is_noted_and_read_as_latin_1(name):
+    data = written(data_set(grey_image(), SpecificCharacterSet="ISO_IR 192", PatientID="A1"))
+    data = data.replace(
+        b"\x08\x00\x05\x00CS\x0a\x00ISO_IR 192", b"\x08\x00\x05\x00CS" + bytes([len(name), 0]) + name, 1
+    )
+    radiograph = read_radiograph(data)
+    assert radiograph.patient_id == "A1"
+    assert any("Specific Character Set" in note and "Latin-1" in note for note in radiograph.notes)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "refused"),
+    [("ModalityLUTSequence", True), ("VOILUTSequence", False), ("ViewCodeSequence", False)],
+)
+def test_a_sequence_that_holds_no_items_is_refused_only_where_the_grey_depends_on_it(keyword, refused):
+    dataset = data_set(grey_image())
+    dataset.add_new(tag_for_keyword(keyword), "LO", "no items")
+    if refused:
+        with pytest.raises(UnreadableImage, match=r"x\.dcm: .* expected a sequence"):
+            read_radiograph(written(dataset), name="x.dcm")
+    else:
+        assert any("expected a sequence" in note for note in read_radiograph(written(dataset)).notes)

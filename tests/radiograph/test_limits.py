@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from films import codestream, data_set, dicom, encapsulated, film, jpeg, written
+from image_files import codestream, data_set, dicom, encapsulated, grey_image, jpeg, written
 from png_files import SIGNATURE, chunk, header, write_png
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -44,15 +44,15 @@ def test_the_limits_themselves_are_allowed(size):
     assert size_problem(*size) is None
 
 
-def test_a_film_of_one_pixel_is_refused_in_every_format():
+def test_a_image_of_one_pixel_is_refused_in_every_format():
     one = np.zeros((1, 1), int)
     for data in (write_png(one[..., None], 8, 0), jpeg(one), dicom(one)):
         with pytest.raises(UnreadableImage, match="1×1 pixels; expected at least 32×32"):
             read_radiograph(data)
 
 
-def test_the_smallest_film_is_read_in_every_format():
-    small = film(MIN_SIDE, MIN_SIDE, bits=8)
+def test_the_smallest_image_is_read_in_every_format():
+    small = grey_image(MIN_SIDE, MIN_SIDE, bits=8)
     for data in (write_png(small[..., None], 8, 0), jpeg(small), dicom(small, bits_stored=8)):
         assert read_radiograph(data).pixels.shape == (32, 32)
 
@@ -71,12 +71,12 @@ def zeros(megabytes: int, window_bits: int = zlib.MAX_WBITS) -> bytes:
 def bombs() -> dict[str, bytes]:
     """By name; those that may spend memory are marked, and come last because peaks only grow."""
     small, huge = zlib.compress(bytes(33 * 32)), zeros(300)
-    meta = written(data_set(film()), DeflatedExplicitVRLittleEndian)
+    meta = written(data_set(grey_image()), DeflatedExplicitVRLittleEndian)
     start = 132 + 12 + int.from_bytes(meta[140:144], "little")
-    ten_thousand = data_set(film(), Rows=9999, Columns=9999)
-    large_jpeg = jpeg(film(bits=8)).replace(b"\x08\x00\x40\x00\x30", b"\x08\xff\xff\xff\xff", 1)
+    ten_thousand = data_set(grey_image(), Rows=9999, Columns=9999)
+    large_jpeg = jpeg(grey_image(bits=8)).replace(b"\x08\x00\x40\x00\x30", b"\x08\xff\xff\xff\xff", 1)
     runs = bytes([1, 0, 0, 0, 64, 0, 0, 0]) + bytes(56) + b"\x81\x00" * 2**20
-    small_set = data_set(film(bits=8), bits_stored=8)
+    small_set = data_set(grey_image(bits=8), bits_stored=8)
     return {
         "a PNG that declares 30000 × 30000": png_of(30_000, 30_000, small),
         "! a PNG that declares 10000 × 10000 and holds nothing": png_of(10_000, 10_000, small),
@@ -85,31 +85,31 @@ def bombs() -> dict[str, bytes]:
         "a PNG whose profile inflates to 300 MB": png_of(32, 32, small, (b"iCCP", b"a\0\0" + huge)),
         "a PNG of 100,000 chunks": png_of(32, 32, small, *[(b"tEXt", b"a\0b")] * 100_000),
         "a JPEG that declares 65535 × 65535": large_jpeg,
-        "a DICOM file that declares 60000 rows": written(data_set(film(), Rows=60_000, Columns=60_000)),
+        "a DICOM file that declares 60000 rows": written(data_set(grey_image(), Rows=60_000, Columns=60_000)),
         "a DICOM file that declares 100 megapixels and holds few": written(ten_thousand),
         "! a deflated DICOM file of 300 MB": meta[:start] + zeros(300, -zlib.MAX_WBITS),
         "a DICOM codestream of another size": encapsulated(
-            data_set(film(bits=8), bits_stored=8), JPEGBaseline8Bit, large_jpeg
+            data_set(grey_image(bits=8), bits_stored=8), JPEGBaseline8Bit, large_jpeg
         ),
         "a DICOM JPEG-LS codestream of another size": encapsulated(
-            data_set(film()),
+            data_set(grey_image()),
             JPEGLSLossless,
-            codestream(data_set(film()), JPEGLSLossless).replace(
+            codestream(data_set(grey_image()), JPEGLSLossless).replace(
                 b"\x0c\x00\x40\x00\x30", b"\x0c\xff\xff\xff\xff"
             ),
         ),
         "a DICOM JPEG 2000 codestream of another size": encapsulated(
-            data_set(film()),
+            data_set(grey_image()),
             JPEG2000Lossless,
-            codestream(data_set(film()), JPEG2000Lossless).replace(
+            codestream(data_set(grey_image()), JPEG2000Lossless).replace(
                 b"\x00\x00\x00\x30\x00\x00\x00\x40", b"\x00\xff\xff\xff\x00\xff\xff\xff", 1
             ),
         ),
         "RLE that unfolds to 128 MB": encapsulated(small_set, RLELossless, runs),
-        "a frame much longer than its picture": encapsulated(
+        "a frame much longer than its image": encapsulated(
             small_set, JPEG2000Lossless, codestream(small_set, JPEG2000Lossless) + bytes(2**20)
         ),
-        "sequences within sequences": dicom(film())[:132]
+        "sequences within sequences": dicom(grey_image())[:132]
         + b"\x08\x00\x60\x00CS\x02\x00DX"
         + b"\x08\x00\x15\x11SQ\x00\x00\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff" * 100_000,
     }
@@ -120,7 +120,7 @@ import json, resource, sys, time
 from pathlib import Path
 from chexnet.radiograph import UnreadableImage, read_radiograph
 from chexnet.radiograph import jpeg, png
-from chexnet.radiograph.dicom import header
+from chexnet.radiograph.dicom import image
 resource.setrlimit(resource.RLIMIT_AS, (3 * 2**30, 3 * 2**30))
 for path in sorted(Path(sys.argv[1]).iterdir(), key=lambda path: path.name[0] == "!"):
     before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
@@ -139,7 +139,7 @@ HARMLESS = {
     "a PNG whose profile inflates to 300 MB",
     "a PNG of 100,000 chunks",
 }
-"""These hold a complete small picture; what surrounds it is never inflated."""
+"""These hold a complete small image; what surrounds it is never inflated."""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="measures resident memory as Linux counts it")
@@ -164,7 +164,7 @@ def test_no_bomb_goes_off(tmp_path):
         assert megabytes < allowed, (name, megabytes, allowed)
 
 
-def test_the_limits_leave_room_for_real_films():
+def test_the_limits_leave_room_for_real_images():
     """14 × 17 inches at 50 micrometres, in 16 bits."""
     width, height = 7112, 8636
     assert size_problem(width, height) is None

@@ -54,7 +54,7 @@ def test_every_kind_of_png_gives_the_luma_of_its_samples_over_black(
 
 
 @pytest.mark.parametrize("colour", [2, 4, 6])
-def test_an_opaque_colour_png_of_a_grey_film_is_exactly_the_grey_png(colour):
+def test_an_opaque_colour_png_of_a_grey_image_is_exactly_the_grey_png(colour):
     """Nine tenths of the NIH's RGBA files are this: the same grey in three channels, alpha 255."""
     grey = np.random.default_rng(0).integers(0, 256, (40, 40, 1))
     colours = np.repeat(grey, 3, axis=-1) if colour in (2, 6) else grey
@@ -121,7 +121,7 @@ def test_a_black_16_bit_png_is_black():
 def test_text_profiles_and_other_ancillary_chunks_change_nothing():
     samples = random_samples(0, 8, 32, 32, 0)
     chunks = [
-        (b"tEXt", b"Title\0film"),
+        (b"tEXt", b"Title\0image"),
         (b"iCCP", b"x\0\0garbage"),
         (b"gAMA", b"\0\0\xb1\x8f"),
         (b"prVt", b"?"),

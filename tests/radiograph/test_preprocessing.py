@@ -6,9 +6,9 @@ import math
 import numpy as np
 import pytest
 import torch
-from films import film, png
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from image_files import grey_image, png
 
 from chexnet.paper import IMAGENET_MEAN, IMAGENET_STD
 from chexnet.radiograph import (
@@ -22,7 +22,7 @@ from chexnet.radiograph import (
 
 
 def radiograph(pixels: np.ndarray) -> Radiograph:
-    return Radiograph(pixels.astype(np.float32), "film", "PNG")
+    return Radiograph(pixels.astype(np.float32), "image", "PNG")
 
 
 def weights(old: int, new: int) -> np.ndarray:
@@ -77,7 +77,7 @@ def test_the_input_is_what_torch_computes(shape):
 def test_the_input_is_that_of_the_usual_8_bit_pipeline_within_its_rounding():
     from PIL import Image
 
-    values = film(512, 512, bits=8)
+    values = grey_image(512, 512, bits=8)
     usual = np.asarray(Image.fromarray(values.astype(np.uint8)).convert("RGB").resize((224, 224), 2))
     expected = (usual / 255 - IMAGENET_MEAN) / IMAGENET_STD
     # Pillow rounds to 8 bits after each of its two passes, with weights of 8 fractional bits more.
@@ -99,19 +99,19 @@ def test_a_pattern_finer_than_the_input_is_averaged_and_not_sampled():
 
 @settings(deadline=None)
 @given(level=fractions)
-def test_a_constant_film_stays_constant(level):
+def test_a_constant_image_stays_constant(level):
     values = network_input(radiograph(np.full((60, 70), level)))
     expected = (np.float32(level) - np.array(IMAGENET_MEAN)) / IMAGENET_STD
     np.testing.assert_allclose(values, np.broadcast_to(expected[:, None, None], values.shape), atol=FLOAT32)
 
 
-def test_a_film_of_the_size_of_the_input_is_only_normalised():
+def test_a_image_of_the_size_of_the_input_is_only_normalised():
     pixels = np.random.default_rng(1).random((224, 224), np.float32)
     expected = slow_input(pixels, 224, IMAGENET_MEAN, IMAGENET_STD)
     np.testing.assert_allclose(network_input(radiograph(pixels)), expected, rtol=0, atol=FLOAT32)
 
 
-def test_mirroring_the_film_mirrors_the_input():
+def test_mirroring_the_image_mirrors_the_input():
     pixels = np.random.default_rng(2).random((333, 257), np.float32)
     np.testing.assert_allclose(
         network_input(radiograph(pixels[:, ::-1])),
@@ -121,13 +121,13 @@ def test_mirroring_the_film_mirrors_the_input():
 
 
 def test_the_input_belongs_to_the_caller():
-    film_ = read_radiograph(png(film(bits=8)))
-    first = network_input(film_)
+    image_ = read_radiograph(png(grey_image(bits=8)))
+    first = network_input(image_)
     assert first.flags.writeable
     assert first.flags.c_contiguous
     assert first.dtype == np.float32
     first[:] = 0
-    assert network_input(film_).any()
+    assert network_input(image_).any()
 
 
 # --- the settings ----------------------------------------------------------------------------------
@@ -177,7 +177,7 @@ def test_missing_settings_are_not_guessed():
 
 @pytest.mark.parametrize("bits", [8, 12, 16])
 def test_eight_bits_move_the_grey_by_half_a_level_at_most(bits):
-    image = read_radiograph(png(film(90, 70, bits=bits)))
+    image = read_radiograph(png(grey_image(90, 70, bits=bits)))
     std = np.float32(IMAGENET_STD)[:, None, None]
     moved = (
         network_input(image, Preprocessing(32, eight_bit=True)) - network_input(image, Preprocessing(32))
@@ -187,8 +187,8 @@ def test_eight_bits_move_the_grey_by_half_a_level_at_most(bits):
     assert np.abs(moved).max() > 0.1 / 255
 
 
-def test_an_8_bit_film_of_the_networks_size_is_not_rounded():
-    values = film(64, 64, bits=8)
+def test_an_8_bit_image_of_the_networks_size_is_not_rounded():
+    values = grey_image(64, 64, bits=8)
     image = read_radiograph(png(values))
     np.testing.assert_array_equal(packed_grey(image, 64), values)
     np.testing.assert_array_equal(
@@ -198,7 +198,7 @@ def test_an_8_bit_film_of_the_networks_size_is_not_rounded():
 
 @settings(max_examples=25, deadline=None)
 @given(side=st.integers(32, 90), size=st.integers(1, 80), seed=st.integers(0, 99))
-def test_what_is_packed_gives_the_input_of_the_film_bit_for_bit(side, size, seed):
+def test_what_is_packed_gives_the_input_of_the_image_bit_for_bit(side, size, seed):
     image = radiograph(np.random.default_rng(seed).random((side, side + 7), np.float32))
     preprocessing = Preprocessing(size, eight_bit=True)
     np.testing.assert_array_equal(

@@ -1,6 +1,7 @@
 """The door: paths and bytes, formats by content, and every way in which there is nothing to read."""
 
 import os
+import pickle
 import socket
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from films import data_set, dicom, film, jpeg, png, written
+from image_files import data_set, dicom, grey_image, jpeg, png, written
 from PIL import Image
 from pydicom import Dataset
 from pydicom.uid import (
@@ -26,13 +27,13 @@ from pydicom.uid import (
 from chexnet.radiograph import UnreadableImage, read_radiograph
 from chexnet.radiograph.limits import MAX_FILE_BYTES
 
-FILES = {"PNG": png(film(bits=8)), "JPEG": jpeg(film(bits=8)), "DICOM": dicom(film())}
+FILES = {"PNG": png(grey_image(bits=8)), "JPEG": jpeg(grey_image(bits=8)), "DICOM": dicom(grey_image())}
 
 
 @pytest.mark.parametrize("file_format", sorted(FILES))
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".dcm", ".txt", ""])
 def test_the_content_decides_and_never_the_name(tmp_path, file_format, suffix):
-    path = tmp_path / f"film{suffix}"
+    path = tmp_path / f"image{suffix}"
     path.write_bytes(FILES[file_format])
     for source in (path, str(path), FILES[file_format]):
         radiograph = read_radiograph(source)
@@ -53,7 +54,7 @@ def test_pixels_are_float32_from_0_to_1_and_read_only(file_format):
 
 
 def test_reading_twice_gives_the_same_and_never_changes_the_file(tmp_path):
-    path = tmp_path / "film.dcm"
+    path = tmp_path / "image.dcm"
     path.write_bytes(FILES["DICOM"])
     first, second = read_radiograph(path), read_radiograph(path)
     np.testing.assert_array_equal(first.pixels, second.pixels)
@@ -68,12 +69,18 @@ def saved(image: Image.Image, file_format: str) -> bytes:
     return file.getvalue()
 
 
-GREY = Image.fromarray(film(bits=8).astype(np.uint8))
+GREY = Image.fromarray(grey_image(bits=8).astype(np.uint8))
 OTHERS = {
     "an empty file": b"",
     "text": b"patient,label\n13,Pneumonia\n",
     "a GIF": saved(GREY, "GIF"),
     "a TIFF": saved(GREY, "TIFF"),
+    "a BigTIFF": b"II+\0\x08\0" + bytes(40),
+    "a HEIC": b"\0\0\0\x18ftypheic" + bytes(40),
+    "an AVIF": b"\0\0\0\x20ftypavif" + bytes(40),
+    "an ISO media file": b"\0\0\0\x20ftypisom" + bytes(40),
+    "a JPEG XL": b"\xff\x0a" + bytes(40),
+    "a NIfTI volume": b"\x5c\x01\0\0" + bytes(344),
     "a BMP": saved(GREY, "BMP"),
     "a WebP": saved(GREY, "WEBP"),
     "a PDF": b"%PDF-1.7\n",
@@ -87,7 +94,7 @@ OTHERS = {
 
 @pytest.mark.parametrize("what", sorted(OTHERS))
 def test_other_content_is_named_and_refused(tmp_path, what):
-    path = tmp_path / "film.png"
+    path = tmp_path / "image.png"
     path.write_bytes(OTHERS[what])
     with pytest.raises(UnreadableImage) as refusal:
         read_radiograph(path)
@@ -120,7 +127,7 @@ def make_socket(path: Path) -> None:
     ],
 )
 def test_what_is_no_regular_file_is_refused_at_once(tmp_path, make, reason):
-    path = tmp_path / "film"
+    path = tmp_path / "image"
     make(path)
     with pytest.raises(UnreadableImage) as refusal:
         read_radiograph(path)
@@ -151,7 +158,7 @@ def test_a_file_without_permission_is_refused():
     read_radiograph(FILES["PNG"])  # so that nothing is left to import when others' folders are closed
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
-        path = Path(folder, "film.png")
+        path = Path(folder, "image.png")
         path.write_bytes(FILES["PNG"])
         path.chmod(0o644)
         with unprivileged():
@@ -162,7 +169,7 @@ def test_a_file_without_permission_is_refused():
 
 
 def test_a_file_beyond_the_limit_is_refused_without_reading_it(tmp_path):
-    path = tmp_path / "film.png"
+    path = tmp_path / "image.png"
     with path.open("wb") as file:
         file.truncate(MAX_FILE_BYTES + 1)  # sparse: takes no disk
     with pytest.raises(
@@ -181,7 +188,7 @@ def test_an_error_is_one_line_whatever_the_file_is_called():
 
 def test_an_impossible_path_is_refused():
     with pytest.raises(UnreadableImage, match="embedded null byte"):
-        read_radiograph("film\0.png")
+        read_radiograph("image\0.png")
 
 
 def test_a_negative_window_is_a_wrong_argument():
@@ -193,21 +200,21 @@ def test_a_negative_window_is_a_wrong_argument():
 
 
 def test_another_modality_is_refused_with_the_element():
-    data = dicom(film(), Modality="CT", SOPClassUID=CTImageStorage)
+    data = dicom(grey_image(), Modality="CT", SOPClassUID=CTImageStorage)
     with pytest.raises(UnreadableImage) as refusal:
         read_radiograph(data, name="study/IM-3.dcm")
     assert str(refusal.value) == 'study/IM-3.dcm: (0008,0060) Modality is "CT"; expected "CR" or "DX"'
 
 
 def test_without_a_modality_the_sop_class_decides_and_a_note_says_so():
-    radiograph = read_radiograph(dicom(film(), Modality=None))
+    radiograph = read_radiograph(dicom(grey_image(), Modality=None))
     assert radiograph.modality == "DX"
     assert "(0008,0060) Modality is missing; taken from the SOP class" in radiograph.notes
-    radiograph = read_radiograph(dicom(film(), Modality=None, SOPClassUID=SecondaryCaptureImageStorage))
+    radiograph = read_radiograph(dicom(grey_image(), Modality=None, SOPClassUID=SecondaryCaptureImageStorage))
     assert radiograph.modality is None
     assert "(0008,0060) Modality is missing; a radiograph was assumed" in radiograph.notes
     with pytest.raises(UnreadableImage, match="Modality is missing and the SOP class is"):
-        read_radiograph(dicom(film(), Modality=None, SOPClassUID=CTImageStorage))
+        read_radiograph(dicom(grey_image(), Modality=None, SOPClassUID=CTImageStorage))
 
 
 def test_a_structured_report_is_refused():
@@ -219,7 +226,7 @@ def test_a_structured_report_is_refused():
 
 def test_a_dicom_file_without_pixels_is_refused():
     with pytest.raises(UnreadableImage, match=r"no \(7FE0,0010\) Pixel Data"):
-        read_radiograph(written(data_set(film(), PixelData=None)))
+        read_radiograph(written(data_set(grey_image(), PixelData=None)))
 
 
 @pytest.mark.parametrize(
@@ -238,17 +245,17 @@ def test_a_dicom_file_without_pixels_is_refused():
         ({"Rows": 32}, r"6144 bytes of Pixel Data; expected 3072"),
     ],
 )
-def test_a_header_that_no_grey_picture_has_is_refused_with_the_element(elements, reason):
+def test_a_header_that_no_grey_image_has_is_refused_with_the_element(elements, reason):
     with pytest.raises(UnreadableImage, match=reason):
-        read_radiograph(written(data_set(film(), **elements)))
+        read_radiograph(written(data_set(grey_image(), **elements)))
 
 
-def test_bytes_after_the_picture_are_ignored_with_a_note():
-    dataset = data_set(film())
+def test_bytes_after_the_image_are_ignored_with_a_note():
+    dataset = data_set(grey_image())
     dataset.PixelData += bytes(100)
     radiograph = read_radiograph(written(dataset))
-    np.testing.assert_array_equal(radiograph.pixels, read_radiograph(dicom(film())).pixels)
-    assert "100 bytes after the picture were ignored" in radiograph.notes
+    np.testing.assert_array_equal(radiograph.pixels, read_radiograph(dicom(grey_image())).pixels)
+    assert "100 bytes after the image were ignored" in radiograph.notes
 
 
 @pytest.mark.parametrize(
@@ -264,15 +271,15 @@ def test_bytes_after_the_picture_are_ignored_with_a_note():
     ],
 )
 def test_what_had_to_be_assumed_is_in_the_notes(elements, note):
-    radiograph = read_radiograph(dicom(film(), **elements))
-    np.testing.assert_array_equal(radiograph.pixels, read_radiograph(dicom(film())).pixels)
+    radiograph = read_radiograph(dicom(grey_image(), **elements))
+    np.testing.assert_array_equal(radiograph.pixels, read_radiograph(dicom(grey_image())).pixels)
     assert note in radiograph.notes
 
 
 @pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian])
 def test_a_data_set_without_preamble_and_meta_information_is_read(syntax):
-    radiograph = read_radiograph(written(data_set(film()), syntax, preamble=False))
-    np.testing.assert_array_equal(radiograph.pixels, read_radiograph(dicom(film())).pixels)
+    radiograph = read_radiograph(written(data_set(grey_image()), syntax, preamble=False))
+    np.testing.assert_array_equal(radiograph.pixels, read_radiograph(dicom(grey_image())).pixels)
     assert "(0002,0010) Transfer Syntax UID is missing; uncompressed little endian was assumed" in (
         radiograph.notes
     )
@@ -286,7 +293,7 @@ def test_a_file_that_starts_with_its_meta_information_is_read():
 
 @pytest.mark.filterwarnings("ignore:.*alue.*:UserWarning:pydicom")  # of the encoder, for the broken elements
 def test_nothing_is_warned_about_and_the_filters_are_restored_even_between_threads():
-    data = dicom(film(), SOPInstanceUID="999.not.a.UID", PatientAge="old", StudyInstanceUID="x" * 80)
+    data = dicom(grey_image(), SOPInstanceUID="999.not.a.UID", PatientAge="old", StudyInstanceUID="x" * 80)
     before = list(warnings.filters)
     caught = []
 
@@ -321,10 +328,31 @@ assert not loaded("torch", "scipy")
 
 
 def test_a_png_is_read_without_importing_pydicom_or_other_formats(tmp_path):
-    (tmp_path / "film.png").write_bytes(FILES["PNG"])
-    (tmp_path / "film.dcm").write_bytes(FILES["DICOM"])
-    arguments = [sys.executable, "-c", LAZY, tmp_path / "film.png", tmp_path / "film.dcm"]
+    (tmp_path / "image.png").write_bytes(FILES["PNG"])
+    (tmp_path / "image.dcm").write_bytes(FILES["DICOM"])
+    arguments = [sys.executable, "-c", LAZY, tmp_path / "image.png", tmp_path / "image.dcm"]
     done = subprocess.run(
         arguments, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2]
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("error", [AttributeError("a"), ZeroDivisionError(), SystemError("c"), MemoryError()])
+def test_whatever_a_parser_raises_names_the_file(monkeypatch, error):
+    def fail(*_args):
+        raise error
+
+    monkeypatch.setattr("chexnet.radiograph.dicom.read_dicom", fail)
+    with pytest.raises(UnreadableImage, match=r"^chest\.dcm: ") as refusal:
+        read_radiograph(FILES["DICOM"], name="chest.dcm")
+    assert refusal.value.__cause__ is error
+
+
+def test_a_refusal_keeps_the_notes_and_survives_pickling():
+    dataset = data_set(grey_image(), BitsStored=17, PixelRepresentation=7, Modality=None)
+    del dataset.SOPClassUID
+    with pytest.raises(UnreadableImage) as refusal:
+        read_radiograph(written(dataset))
+    assert any("Modality" in note for note in refusal.value.notes)
+    again = pickle.loads(pickle.dumps(refusal.value))
+    assert (str(again), again.notes) == (str(refusal.value), refusal.value.notes)

@@ -1,11 +1,11 @@
-"""The same film in every transfer syntax."""
+"""The same image in every transfer syntax."""
 
 import shutil
 import subprocess
 
 import numpy as np
 import pytest
-from films import LOSSLESS, NATIVE, codestream, data_set, dicom, encapsulated, even, film, written
+from image_files import LOSSLESS, NATIVE, codestream, data_set, dicom, encapsulated, even, grey_image, written
 from openjpeg.utils import encode_array
 from pydicom.uid import (
     MPEG2MPML,
@@ -30,7 +30,7 @@ def ids(syntax: str) -> str:
 @pytest.mark.parametrize("syntax", NATIVE + LOSSLESS, ids=ids)
 @pytest.mark.parametrize("bits", [10, 12, 16])
 def test_every_lossless_transfer_syntax_gives_exactly_the_stored_pixels(syntax, bits):
-    values = film(bits=bits)
+    values = grey_image(bits=bits)
     pixels = read_radiograph(dicom(values, syntax, bits_stored=bits)).pixels
     # The values fill their bits, and without a window the full range is shown.
     np.testing.assert_array_equal(pixels, (values / (2**bits - 1)).astype(np.float32))
@@ -38,20 +38,20 @@ def test_every_lossless_transfer_syntax_gives_exactly_the_stored_pixels(syntax, 
 
 @pytest.mark.parametrize("syntax", [s for s in NATIVE if s != ExplicitVRBigEndian] + list(LOSSLESS), ids=ids)
 def test_every_lossless_transfer_syntax_gives_exactly_the_stored_pixels_of_8_bits(syntax):
-    values = film(bits=8)
+    values = grey_image(bits=8)
     pixels = read_radiograph(dicom(values, syntax, bits_stored=8)).pixels
     np.testing.assert_array_equal(pixels, (values / 255).astype(np.float32))
 
 
 @pytest.mark.parametrize("syntax", NATIVE + LOSSLESS, ids=ids)
 def test_signed_pixels_are_the_same_in_every_transfer_syntax(syntax):
-    values = film() - 2048
+    values = grey_image() - 2048
     pixels = read_radiograph(dicom(values, syntax, signed=True)).pixels
     np.testing.assert_array_equal(pixels, ((values + 2048) / 4095).astype(np.float32))
 
 
 def test_baseline_jpeg_stays_within_the_loss_of_its_quality():
-    values = film(bits=8)
+    values = grey_image(bits=8)
     pixels = read_radiograph(dicom(values, JPEGBaseline8Bit, bits_stored=8)).pixels
     # Quality 95 rounds the lowest coefficients to 1 or 2 levels: the mean error is about one level.
     assert np.abs(pixels * 255 - values).mean() < 1.5
@@ -61,7 +61,7 @@ def test_twelve_bit_jpeg_stays_within_the_loss_of_its_quality(tmp_path):
     encoder = shutil.which("dcmcjpeg")
     if encoder is None:
         pytest.skip("no dcmcjpeg to encode 12-bit JPEG; install dcmtk")
-    values = film()
+    values = grey_image()
     source, target = tmp_path / "source.dcm", tmp_path / "target.dcm"
     source.write_bytes(dicom(values, WindowCenter=2048, WindowWidth=4096))
     subprocess.run([encoder, "+ee", "+q", "100", source, target], check=True)
@@ -73,11 +73,11 @@ def test_twelve_bit_jpeg_stays_within_the_loss_of_its_quality(tmp_path):
 def test_an_extended_jpeg_of_16_bits_which_cannot_exist_is_refused():
     """GDCM writes such files, and decodes them to noise (T.81 table B.2 allows 8 and 12 bits)."""
     with pytest.raises(UnreadableImage, match="SOF1 of 16 bits"):
-        read_radiograph(dicom(film(), JPEGExtended12Bit))
+        read_radiograph(dicom(grey_image(), JPEGExtended12Bit))
 
 
 def test_near_lossless_jpeg_ls_stays_within_its_declared_error():
-    values = film()
+    values = grey_image()
     window = {"WindowCenter": 2048, "WindowWidth": 4096}
     pixels = read_radiograph(dicom(values, JPEGLSNearLossless, **window)).pixels
     # NEAR is 2; a hundredth of a level for float32.
@@ -85,7 +85,7 @@ def test_near_lossless_jpeg_ls_stays_within_its_declared_error():
 
 
 def test_big_endian_words_of_8_bits_hold_the_first_pixel_in_the_low_byte():
-    values = film(bits=8)
+    values = grey_image(bits=8)
     dataset = data_set(values, bits_stored=8)
     dataset.PixelData = np.frombuffer(dataset.PixelData, "<u2").astype(">u2").tobytes()
     dataset["PixelData"].VR = "OW"
@@ -94,7 +94,7 @@ def test_big_endian_words_of_8_bits_hold_the_first_pixel_in_the_low_byte():
 
 
 def test_big_endian_bytes_are_taken_as_they_come():
-    values = film(bits=8)
+    values = grey_image(bits=8)
     dataset = data_set(values, bits_stored=8)
     pixels = read_radiograph(written(dataset, ExplicitVRBigEndian)).pixels
     np.testing.assert_array_equal(pixels, (values / 255).astype(np.float32))
@@ -102,7 +102,7 @@ def test_big_endian_bytes_are_taken_as_they_come():
 
 @pytest.mark.parametrize("fragments", [2, 3, 7])
 def test_a_frame_in_several_fragments_is_joined(fragments):
-    values = film()
+    values = grey_image()
     dataset = data_set(values)
     frame = codestream(dataset, JPEG2000Lossless)
     data = encapsulated(dataset, JPEG2000Lossless, frame, fragments=fragments)
@@ -111,7 +111,7 @@ def test_a_frame_in_several_fragments_is_joined(fragments):
 
 
 def test_two_frames_are_refused():
-    dataset = data_set(film(), NumberOfFrames=2)
+    dataset = data_set(grey_image(), NumberOfFrames=2)
     dataset.PixelData = dataset.PixelData * 2
     with pytest.raises(UnreadableImage, match=r"\(0028,0008\) Number of Frames is 2; expected 1"):
         read_radiograph(written(dataset))
@@ -119,7 +119,7 @@ def test_two_frames_are_refused():
 
 @pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEG2000Lossless, RLELossless], ids=ids)
 def test_two_frames_that_the_header_does_not_mention_are_refused(syntax):
-    dataset = data_set(film())
+    dataset = data_set(grey_image())
     frame = codestream(dataset, syntax)
     with pytest.raises(UnreadableImage, match="fragments"):
         read_radiograph(encapsulated(dataset, syntax, frame, frame))
@@ -127,7 +127,7 @@ def test_two_frames_that_the_header_does_not_mention_are_refused(syntax):
 
 @pytest.mark.parametrize("syntax", [JPEGBaseline8Bit, JPEGLSLossless, JPEG2000Lossless], ids=ids)
 def test_two_frames_without_an_offset_table_are_refused(syntax):
-    dataset = data_set(film(bits=8), bits_stored=8)
+    dataset = data_set(grey_image(bits=8), bits_stored=8)
     frame = codestream(dataset, syntax)
     data = encapsulated(dataset, syntax, even(frame) + frame)
     with pytest.raises(UnreadableImage, match="several frames of Pixel Data; expected one"):
@@ -138,7 +138,7 @@ def test_two_frames_without_an_offset_table_are_refused(syntax):
 @pytest.mark.parametrize("signed", [False, True])
 def test_a_codestream_of_fewer_bits_than_are_stored_keeps_its_values(syntax, signed):
     """Encoders may choose the precision that the values need; without a sign of its own it has none."""
-    values = film(bits=10)
+    values = grey_image(bits=10)
     shallow = codestream(data_set(values, bits_stored=10), syntax)
     window = {"WindowCenter": 512, "WindowWidth": 1024}
     deep = data_set(values, bits_stored=14, signed=signed, **window)
@@ -147,7 +147,7 @@ def test_a_codestream_of_fewer_bits_than_are_stored_keeps_its_values(syntax, sig
 
 
 def test_a_signed_codestream_of_fewer_bits_keeps_its_sign():
-    values = film(bits=10) - 512
+    values = grey_image(bits=10) - 512
     shallow = bytes(encode_array(values.astype(np.int16), bits_stored=10, photometric_interpretation=2))
     deep = data_set(values, bits_stored=14, signed=True, WindowCenter=0, WindowWidth=1024)
     pixels = read_radiograph(encapsulated(deep, JPEG2000Lossless, shallow)).pixels
@@ -156,14 +156,14 @@ def test_a_signed_codestream_of_fewer_bits_keeps_its_sign():
 
 @pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEG2000Lossless], ids=ids)
 def test_a_lossless_codestream_of_whole_cells_keeps_only_the_stored_bits(syntax):
-    values = film()
+    values = grey_image()
     cells = data_set(values | (0xA << 12), bits_stored=16)
     pixels = read_radiograph(encapsulated(data_set(values), syntax, codestream(cells, syntax))).pixels
     np.testing.assert_allclose(pixels, values / 4095, rtol=0, atol=1e-7)
 
 
 def test_overshoot_of_a_lossy_codestream_saturates():
-    values = film()
+    values = grey_image()
     values[20:30] = 4095
     overshot = data_set(np.where(values == 4095, 4200, values), bits_stored=13)
     frame = codestream(overshot, JPEGLSNearLossless)
@@ -174,20 +174,20 @@ def test_overshoot_of_a_lossy_codestream_saturates():
 
 def test_a_transfer_syntax_that_no_radiograph_uses_is_refused_by_name():
     with pytest.raises(UnreadableImage, match=rf'Transfer Syntax UID is "{MPEG2MPML}"'):
-        read_radiograph(encapsulated(data_set(film()), MPEG2MPML, b"\0\0\1\xb3"))
+        read_radiograph(encapsulated(data_set(grey_image()), MPEG2MPML, b"\0\0\1\xb3"))
 
 
 def test_high_throughput_jpeg_2000_is_not_confused_with_another_codestream():
     """No encoder for it is at hand; OpenJPEG tells the two apart by themselves."""
-    dataset = data_set(film())
+    dataset = data_set(grey_image())
     data = encapsulated(dataset, HTJ2KLossless, codestream(dataset, JPEG2000Lossless))
     pixels = read_radiograph(data).pixels
-    np.testing.assert_array_equal(pixels, (film() / 4095).astype(np.float32))
+    np.testing.assert_array_equal(pixels, (grey_image() / 4095).astype(np.float32))
 
 
 @pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEG2000Lossless, JPEGLosslessSV1], ids=ids)
 def test_a_codestream_of_another_size_than_the_header_says_is_refused(syntax):
-    data = dicom(film(64, 48), syntax)
+    data = dicom(grey_image(64, 48), syntax)
     rows = b"\x28\x00\x10\x00US\x02\x00"
     assert data.count(rows + b"\x40\x00") == 1
     with pytest.raises(UnreadableImage, match=r"codestream of 64 rows, 48 columns.*expected 63, 48"):
@@ -195,7 +195,7 @@ def test_a_codestream_of_another_size_than_the_header_says_is_refused(syntax):
 
 
 def test_bits_above_the_stored_ones_are_ignored():
-    values = film()
+    values = grey_image()
     garbage = np.random.default_rng(1).integers(0, 16, values.shape) << 12
     dataset = data_set(values)
     dataset.PixelData = (values | garbage).astype("<u2").tobytes()
@@ -205,7 +205,7 @@ def test_bits_above_the_stored_ones_are_ignored():
 
 
 def test_the_high_bit_says_where_the_stored_bits_lie():
-    values = film()
+    values = grey_image()
     dataset = data_set(values, HighBit=15)
     dataset.PixelData = (values << 4).astype("<u2").tobytes()
     np.testing.assert_array_equal(

@@ -5,18 +5,33 @@ so that one malformed value elsewhere in the header neither warns nor stops the 
 """
 
 import math
-from collections.abc import Iterator, Sequence
+import struct
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from pydicom import Dataset
-from pydicom.charset import convert_encodings, decode_bytes
+from pydicom.charset import convert_encodings, decode_bytes, python_encoding
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.tag import BaseTag, Tag
 
 from chexnet.arrays import Int64
+from chexnet.radiograph.errors import Unfit
+
+PARSER_FAILURES = (
+    AttributeError,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+"""What pydicom raises on elements that break the Standard's encoding."""
 
 
 def tag_of(keyword: str) -> BaseTag:
@@ -75,14 +90,17 @@ class Elements:
         return tuple(value.strip(" \0") for value in text.split("\\"))
 
     def _encodings(self) -> list[str]:
-        """(0008,0005) Specific Character Set as Python codecs."""
-        names = self.encoded("SpecificCharacterSet")
-        if names is None:
-            return ["iso8859"]
-        try:
-            return convert_encodings([n.strip() for n in names.decode("ascii", "replace").split("\\")])
-        except LookupError:
-            return ["iso8859"]
+        """(0008,0005) Specific Character Set as Python codecs; Latin-1 where it names none that is known."""
+        return _codecs(self._character_set()) or ["iso8859"]
+
+    def _character_set(self) -> str:
+        encoded = self.encoded("SpecificCharacterSet") or b"ISO_IR 6"
+        return encoded.decode("ascii", "replace").strip(" \0")
+
+    def unknown_character_set(self) -> str | None:
+        """(0008,0005) Specific Character Set where it names an encoding that is not known; else None."""
+        names = self._character_set()
+        return names if _codecs(names) is None else None
 
     def string(self, keyword: str) -> str | None:
         """The first value of a string element, or None if it is absent or empty."""
@@ -110,11 +128,35 @@ class Elements:
     def _order(self) -> Literal["little", "big"]:
         return "little" if self.little_endian else "big"
 
-    def items(self, keyword: str) -> "Iterator[Elements]":
-        """The items of a sequence."""
-        sequence: Sequence[Dataset] = self.dataset[keyword].value if keyword in self else ()
-        for item in sequence or ():
-            yield Elements(item, self.little_endian)
+    def items(self, keyword: str) -> "list[Elements]":
+        """The items of a sequence; none if it is absent or empty.
+
+        Raises:
+            Unfit: the element is damaged, or the file gives it another value representation than SQ.
+        """
+        if keyword not in self:
+            return []
+        try:
+            items = self.dataset[keyword].value or ()
+        except PARSER_FAILURES as error:
+            raise Unfit(f"damaged {label(keyword)}; expected a sequence") from error
+        if any(not isinstance(item, Dataset) for item in items):
+            raise Unfit(f"{label(keyword)} holds other values than items; expected a sequence")
+        return [Elements(item, self.little_endian) for item in items]
+
+
+def _codecs(character_set: str) -> list[str] | None:
+    """The Python codecs of a Specific Character Set (PS3.3 C.12.1.1.2); None where one is unknown."""
+    names = [name.strip(" \0") for name in character_set.split("\\")]
+    try:
+        codecs = convert_encodings(names)
+    except (LookupError, ValueError):
+        return None
+    # pydicom replaces what it does not know, and accepts any of Python's codecs, "hex" and "undefined" too.
+    known = all(
+        name in python_encoding or codec != "iso8859" for name, codec in zip(names, codecs, strict=False)
+    )
+    return codecs if known and set(codecs) <= set(python_encoding.values()) else None
 
 
 def _number(text: str) -> float:

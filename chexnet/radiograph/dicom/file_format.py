@@ -1,7 +1,6 @@
 """The DICOM file format (PS3.10): preamble, file meta information, transfer syntax, data set."""
 
 import io
-import struct
 import threading
 import warnings
 import zlib
@@ -10,7 +9,7 @@ from contextlib import contextmanager
 
 from pydicom.filereader import read_dataset
 
-from chexnet.radiograph.dicom.elements import Elements, tag_of
+from chexnet.radiograph.dicom.elements import PARSER_FAILURES, Elements, tag_of
 from chexnet.radiograph.dicom.pixel_data import (
     BIG_ENDIAN,
     DEFLATED,
@@ -27,20 +26,6 @@ _LONG_VRS = frozenset(
     {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
 )
 """Value representations with a length of four bytes (PS3.5 7.1.2)."""
-
-PARSER_FAILURES = (
-    AttributeError,
-    EOFError,
-    LookupError,
-    NotImplementedError,
-    OSError,
-    OverflowError,
-    RecursionError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
-"""What pydicom raises on elements that break the Standard's encoding."""
 
 
 def read_part10(data: bytes, keywords: tuple[str, ...], notes: list[str]) -> tuple[Elements, str]:

@@ -2,7 +2,7 @@
 
 GDCM ends the whole process (``std::terminate``) on some damaged codestreams, and prints its
 complaints straight to the error stream. In a child process the first becomes an exit status and the
-second becomes readable, so that a crafted file can neither stop a service nor pass as half a picture.
+second becomes readable, so that a crafted file can neither stop a service nor pass as half an image.
 
 Usage: ``python gdcm_worker.py ROWS COLUMNS PRECISION TRANSFER_SYNTAX``; the codestream comes on
 standard input, the samples leave on standard output, little endian.
@@ -11,7 +11,7 @@ standard input, the samples leave on standard output, little endian.
 import sys
 
 MEMORY_BYTES = 2 * 2**30
-"""A picture of 100 megapixels takes 0.2 GB for the samples and as much again for each copy of GDCM's."""
+"""An image of 100 megapixels takes 0.2 GB for the samples and as much again for each copy of GDCM's."""
 
 
 def _limit_memory() -> None:
@@ -48,7 +48,7 @@ def _samples(encoded: bytes, rows: int, columns: int, bits: int, transfer_syntax
 
 
 def main() -> int:
-    """Decode; the exit status is 1 where GDCM gave no picture."""
+    """Decode; the exit status is 1 where GDCM gave no image."""
     _limit_memory()
     rows, columns, bits = (int(argument) for argument in sys.argv[1:4])
     samples = _samples(sys.stdin.buffer.read(), rows, columns, bits, sys.argv[4])

@@ -1,84 +1,20 @@
 """From stored values to grey: modality transformation, padding, VOI, polarity (PS3.3 C.11, PS3.4 N.2).
 
-Samples have at most 16 bits, so the grey of every possible stored value is computed once, in double
-precision, and the picture is one look-up in that table.
+MONOCHROME1, in which the lowest value is white, is inverted here. Samples have at most 16 bits, so the
+grey of every possible stored value is computed once, in double precision, and the image is one look-up
+in that table.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from chexnet.arrays import Bool, Float32, Float64, Int64, Shaped, UInt16
-
-Values = Float64[np.ndarray, " values"]
-
-SMALLEST, LARGEST = 1e-6, 1e9
-"""Decimal strings can say 1E-300. Windows and slopes beyond these would overflow, and mean nothing."""
-
-
-@dataclass(frozen=True)
-class LookupTable:
-    """A Modality LUT or VOI LUT (PS3.3 C.11.1.1, C.11.2.1.1).
-
-    Attributes:
-        first_mapped: the input that selects the first entry; lower inputs select it as well.
-        entries: the outputs; inputs beyond the last select the last.
-        bits: for each entry, as declared.
-    """
-
-    first_mapped: int
-    entries: Int64[np.ndarray, " entries"]
-    bits: int
-
-    def __call__(self, values: Values) -> Values:
-        """The entry that each value selects."""
-        index = np.clip(np.rint(values) - self.first_mapped, 0, len(self.entries) - 1)
-        return np.asarray(self.entries[index.astype(np.int64)], np.float64)
-
-    def shown(self, values: Values) -> Values:
-        """The entry that each value selects, scaled by its bits to 0 … 1."""
-        # Some tables hold more than they declare; their largest entry is white, not overflow.
-        bits = max(self.bits, int(self.entries.max()).bit_length())
-        return np.asarray(self(values) / (2**bits - 1))
-
-
-@dataclass(frozen=True)
-class Window:
-    """Window Center and Window Width with their VOI LUT Function (PS3.3 C.11.2.1.2, C.11.2.1.3).
-
-    Raises:
-        ValueError: centre or width is no number of a sane size, or the width is smaller than the
-            function allows.
-    """
-
-    center: float
-    width: float
-    function: Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"] = "LINEAR"
-
-    def __post_init__(self) -> None:
-        least = 1 if self.function == "LINEAR" else SMALLEST
-        # NaN fails every comparison.
-        if not (abs(self.center) <= LARGEST and least <= self.width <= LARGEST):
-            raise ValueError(
-                f"window center {self.center:g}, width {self.width:g}; expected a width of at least {least:g}"
-            )
-
-    def shown(self, values: Values) -> Values:
-        """0 below the window, 1 above, and in between what the function says."""
-        if self.function == "SIGMOID":
-            # C.11.2.1.3.1. A logistic beyond ±700 overflows, and is 0 or 1 in any case.
-            return 1 / (1 + np.exp(np.clip(-4 * (values - self.center) / self.width, -700, 700)))
-        if self.function == "LINEAR_EXACT":
-            return np.clip((values - self.center) / self.width + 0.5, 0, 1)  # C.11.2.1.3.2
-        return self._linear(values)
-
-    def _linear(self, values: Values) -> Values:
-        """C.11.2.1.2.1, in which the first and last of `width` integers are black and white."""
-        if self.width == 1:
-            return (values > self.center - 0.5).astype(np.float64)
-        return np.clip((values - (self.center - 0.5)) / (self.width - 1) + 0.5, 0, 1)
+from chexnet.arrays import Bool, Float32, Shaped, UInt16
+from chexnet.radiograph.dicom.elements import Elements, label
+from chexnet.radiograph.dicom.pixel_data import PixelHeader
+from chexnet.radiograph.dicom.transformations import LARGEST, SMALLEST, LookupTable, Values, Window
+from chexnet.radiograph.errors import Unfit
 
 
 @dataclass(frozen=True)
@@ -90,7 +26,7 @@ class GreyScale:
         signed: (0028,0103) Pixel Representation is 1.
         modality_lut: (0028,3000), or None.
         slope, intercept: (0028,1053) and (0028,1052), used where there is no Modality LUT.
-        padding: lowest and highest value that is no picture, (0028,0120) and (0028,0121), or None.
+        padding: lowest and highest value that is no image, (0028,0120) and (0028,0121), or None.
         voi: the file's VOI LUTs and windows, in that order.
         inverted: the lowest value is white, as in MONOCHROME1.
     """
@@ -118,10 +54,124 @@ class GreyScale:
         return self.stored_values() * self.slope + self.intercept
 
 
+def grey_scale(elements: Elements, header: PixelHeader, notes: list[str]) -> GreyScale:
+    """What the file says about its stored values.
+
+    Raises:
+        Unfit: a Modality LUT is damaged.
+    """
+    slope, intercept = _rescale(elements, notes)
+    modality_lut = _modality_lut(elements, header)
+    scale = GreyScale(
+        bits_stored=header.bits_stored,
+        signed=header.signed,
+        modality_lut=modality_lut,
+        slope=slope,
+        intercept=intercept,
+        padding=_padding(elements, header),
+        inverted=_inverted(elements, notes),
+    )
+    signed_input = bool(scale.modality_values().min() < 0)
+    voi: tuple[LookupTable | Window, ...] = (
+        *_voi_luts(elements, signed_input, notes),
+        *_windows(elements, notes),
+    )
+    if len(voi) > 1:
+        notes.append(f"{len(voi)} VOI transformations; the one asked for was applied, by default the first")
+    return replace(scale, voi=voi)
+
+
+def _rescale(elements: Elements, notes: list[str]) -> tuple[float, float]:
+    """(0028,1053) and (0028,1052), PS3.3 C.11.1."""
+    slope = next(iter(elements.numbers("RescaleSlope")), 1.0)
+    intercept = next(iter(elements.numbers("RescaleIntercept")), 0.0)
+    if not (SMALLEST <= abs(slope) <= LARGEST and abs(intercept) <= LARGEST):
+        notes.append(f"rescale slope {slope:g}, intercept {intercept:g} ignored")
+        return 1.0, 0.0
+    return slope, intercept
+
+
+def _modality_lut(elements: Elements, header: PixelHeader) -> LookupTable | None:
+    """(0028,3000) Modality LUT Sequence, which excludes Rescale Slope (PS3.3 C.11.1)."""
+    items = elements.items("ModalityLUTSequence")
+    return _lookup_table(items[0], header.signed) if items else None
+
+
+def _lookup_table(item: Elements, signed_input: bool) -> LookupTable:
+    """(0028,3002) LUT Descriptor and (0028,3006) LUT Data (PS3.3 C.11.1.1.1, C.11.2.1.1)."""
+    descriptor = item.words("LUTDescriptor")
+    if len(descriptor) != 3:
+        raise Unfit(f"{label('LUTDescriptor')} has {len(descriptor)} values; expected 3")
+    count, first, bits = int(descriptor[0]) or 65536, int(descriptor[1]), int(descriptor[2])
+    if (signed_input or item.vr("LUTDescriptor") == "SS") and first >= 32768:
+        first -= 65536
+    encoded = item.encoded("LUTData") or b""
+    if len(encoded) in (count, count + count % 2) and bits <= 8:
+        entries = np.frombuffer(encoded[:count], np.uint8).astype(np.int64)
+    else:
+        entries = item.words("LUTData")
+    if len(entries) != count or not 1 <= bits <= 16:
+        raise Unfit(
+            f"{label('LUTData')} has {len(entries)} entries of {bits} bits; expected {count} of 8 to 16"
+        )
+    return LookupTable(first, entries, bits)
+
+
+def _voi_luts(elements: Elements, signed_input: bool, notes: list[str]) -> list[LookupTable]:
+    """(0028,3010) VOI LUT Sequence. Without one that is damaged, the image is still shown."""
+    luts = []
+    try:
+        for item in elements.items("VOILUTSequence"):
+            luts.append(_lookup_table(item, signed_input))
+    except Unfit as error:
+        notes.append(f"a VOI LUT was ignored: {error}")
+    return luts
+
+
+def _windows(elements: Elements, notes: list[str]) -> list[Window]:
+    """(0028,1050) Window Center, (0028,1051) Window Width and (0028,1056) VOI LUT Function."""
+    centers, widths = elements.numbers("WindowCenter"), elements.numbers("WindowWidth")
+    if len(centers) != len(widths):
+        notes.append(f"{len(centers)} window centers and {len(widths)} widths; the pairs were taken")
+    function = elements.string("VOILUTFunction") or "LINEAR"
+    if function not in ("LINEAR", "LINEAR_EXACT", "SIGMOID"):
+        notes.append(f'{label("VOILUTFunction")} is "{function}"; LINEAR was assumed')
+        function = "LINEAR"
+    windows = []
+    for center, width in zip(centers, widths, strict=False):
+        try:
+            windows.append(Window(center, width, function))  # type: ignore[arg-type]
+        except ValueError as error:
+            notes.append(f"a window was ignored: {error}")
+    return windows
+
+
+def _padding(elements: Elements, header: PixelHeader) -> tuple[int, int] | None:
+    """(0028,0120) Pixel Padding Value to (0028,0121) Pixel Padding Range Limit (PS3.3 C.7.5.1.1.2)."""
+    value = elements.integer("PixelPaddingValue", signed=header.signed)
+    limit = elements.integer("PixelPaddingRangeLimit", signed=header.signed)
+    if value is None:
+        return None
+    return value, value if limit is None else limit
+
+
+def _inverted(elements: Elements, notes: list[str]) -> bool:
+    """Whether the lowest value is white: (0028,0004) Photometric Interpretation (PS3.3 C.7.6.3.1.2).
+
+    (2050,0020) Presentation LUT Shape must say the same again (C.8.11.3). Where it does not, it is
+    the shape that is wrong in the files known, and that most viewers ignore.
+    """
+    monochrome1 = elements.string("PhotometricInterpretation") == "MONOCHROME1"
+    shape = elements.string("PresentationLUTShape")
+    if shape == ("IDENTITY" if monochrome1 else "INVERSE"):
+        notes.append(f"{label('PresentationLUTShape')} {shape} contradicts the Photometric Interpretation")
+    return monochrome1
+
+
 def grey_of(
     patterns: UInt16[np.ndarray, "height width"], scale: GreyScale, window: int, notes: list[str]
 ) -> Float32[np.ndarray, "height width"]:
-    """The picture, 0 = black to 1 = white, from its bit patterns.
+    """The image, 0 = black to 1 = white, from its bit patterns.
 
     Args:
         patterns: (7FE0,0010) as unsigned numbers of `bits_stored` bits.
@@ -133,36 +183,36 @@ def grey_of(
     for rows in _blocks(patterns):
         counts += np.bincount(patterns[rows].ravel(), minlength=len(counts))
     table = grey_table(scale, counts > 0, window, notes)
-    picture = np.empty(patterns.shape, np.float32)
+    image = np.empty(patterns.shape, np.float32)
     for rows in _blocks(patterns):
         # No pattern lies outside of the table; with "clip", NumPy need not look twice.
-        np.take(table, patterns[rows], out=picture[rows], mode="clip")
-    return picture
+        np.take(table, patterns[rows], out=image[rows], mode="clip")
+    return image
 
 
-def _blocks(picture: Shaped[np.ndarray, "height width"]) -> Iterator[slice]:
+def _blocks(image: Shaped[np.ndarray, "height width"]) -> Iterator[slice]:
     """Slices of a few rows each: NumPy widens every index to eight bytes, which must stay in the cache."""
-    step = max(1, 2**16 // picture.shape[1])
-    for start in range(0, len(picture), step):
+    step = max(1, 2**16 // image.shape[1])
+    for start in range(0, len(image), step):
         yield slice(start, start + step)
 
 
 def grey_table(
     scale: GreyScale, present: Bool[np.ndarray, " values"], window: int, notes: list[str]
 ) -> Float32[np.ndarray, " values"]:
-    """The grey of each bit pattern; `present` are those that occur in the picture."""
+    """The grey of each bit pattern; `present` are those that occur in the image."""
     values = scale.modality_values()
-    padding = _padding(scale)
+    padding = _is_padding(scale)
     shown = _shown(scale, values, present & ~padding, window, notes)
     if scale.inverted:
         # MONOCHROME1 stores bone dark; flip so that training and serving agree.
         shown = 1 - shown
-    # Whatever the polarity, what lies outside of the picture must not look like bone.
+    # Whatever the polarity, what lies outside of the image must not look like bone.
     shown[padding] = 0
     return shown.astype(np.float32)
 
 
-def _padding(scale: GreyScale) -> Bool[np.ndarray, " values"]:
+def _is_padding(scale: GreyScale) -> Bool[np.ndarray, " values"]:
     """Which values are Pixel Padding (PS3.3 C.7.5.1.1.2), before the modality transformation."""
     stored = scale.stored_values()
     if scale.padding is None:
@@ -188,7 +238,7 @@ def _differ(values: Values) -> bool:
 def _full_range(
     scale: GreyScale, values: Values, present: Bool[np.ndarray, " values"], notes: list[str]
 ) -> Values:
-    """Without a window: all that 8 bits can hold, as in a PNG; of deeper pictures, what they do hold."""
+    """Without a window: all that 8 bits can hold, as in a PNG; of deeper images, what they do hold."""
     if scale.bits_stored <= 8 and scale.modality_lut is None:
         present = np.ones_like(present)
     if not _differ(values[present]):

@@ -81,13 +81,13 @@ def native_patterns(
     """Uncompressed pixel cells as bit patterns (PS3.5 8.1.1, 8.2, annex D).
 
     Raises:
-        Unfit: there are fewer bytes than the picture needs, or as many as two pictures need.
+        Unfit: there are fewer bytes than the image needs, or as many as two images need.
     """
     expected = header.frame_bytes
     if len(pixel_data) < expected or len(pixel_data) >= 2 * expected:
         raise Unfit(f"{len(pixel_data)} bytes of Pixel Data; expected {expected}")
     if len(pixel_data) > expected + expected % 2:
-        notes.append(f"{len(pixel_data) - expected} bytes after the picture were ignored")
+        notes.append(f"{len(pixel_data) - expected} bytes after the image were ignored")
     if header.cell_bytes == 1 and not little_endian and vr != "OB":
         # Bytes come in pairs, as big-endian words with the first pixel in the low byte.
         pairs = np.frombuffer(pixel_data[: expected + expected % 2], ">u2")
@@ -104,7 +104,7 @@ def encapsulated_patterns(
     """A compressed frame as bit patterns (PS3.5 A.4).
 
     Raises:
-        Unfit: the frame is damaged, incomplete, or another picture than the header describes.
+        Unfit: the frame is damaged, incomplete, or another image than the header describes.
     """
     frame = _frame(pixel_data)
     if len(frame) > 2 * header.frame_bytes + 4096:
@@ -230,5 +230,5 @@ def _unpack_bits(segment: bytes, size: int) -> bytes:
         else:
             position += 1
     if len(decoded) != size:
-        raise Unfit("an RLE segment that is longer than the picture; expected the same length")
+        raise Unfit("an RLE segment that is longer than the image; expected the same length")
     return bytes(decoded)

@@ -1,4 +1,4 @@
-"""Synthetic films, and files made of them by encoders that are not the code under test."""
+"""Synthetic images, and files made of them by encoders that are not the code under test."""
 
 import io
 from pathlib import Path
@@ -45,7 +45,7 @@ _GDCM_SYNTAX = {
 }
 
 
-def film(height: int = 64, width: int = 48, bits: int = 12, seed: int = 0) -> np.ndarray:
+def grey_image(height: int = 64, width: int = 48, bits: int = 12, seed: int = 0) -> np.ndarray:
     """Smooth structures with a little noise, from black to white of `bits` bits, both of which occur."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width]

@@ -1,4 +1,4 @@
-"""Every real film at hand is read, and the same film is the same whatever holds it."""
+"""Every real image at hand is read, and the same image is the same whatever holds it."""
 
 import re
 
@@ -42,16 +42,16 @@ def test_no_real_dicom_file_is_left_out(data_dir):
     assert {path.name for path in (data_dir / "dicom").glob("*.dcm")} == DICOM.keys()
 
 
-@pytest.mark.parametrize("film", ["RG2", "RG3"])
-def test_one_real_film_in_several_transfer_syntaxes_is_one_picture(data_dir, film):
-    paths = [p for p in (data_dir / "dicom").glob(f"WG04_{film}_*.dcm") if not p.stem.endswith("JPLY")]
+@pytest.mark.parametrize("image", ["RG2", "RG3"])
+def test_one_real_image_in_several_transfer_syntaxes_is_one_image(data_dir, image):
+    paths = [p for p in (data_dir / "dicom").glob(f"WG04_{image}_*.dcm") if not p.stem.endswith("JPLY")]
     assert len(paths) >= 3
     first, *others = (read_radiograph(path).pixels for path in paths)
     for other in others:
         np.testing.assert_array_equal(first, other)
 
 
-def test_a_real_film_in_lossy_12_bit_jpeg_is_close_to_the_lossless_one(data_dir):
+def test_a_real_image_in_lossy_12_bit_jpeg_is_close_to_the_lossless_one(data_dir):
     lossy, lossless = (
         read_radiograph(data_dir / "dicom" / f"WG04_RG2_{coding}.dcm") for coding in ("JPLY", "JLSL")
     )
@@ -66,7 +66,7 @@ def test_the_monochrome1_label_alone_inverts_the_same_pixels(data_dir):
     np.testing.assert_allclose(one.pixels, 1 - two.pixels, rtol=0, atol=1e-7)
 
 
-def test_every_original_nih_film_is_read_as_pillow_reads_it(data_dir):
+def test_every_original_nih_image_is_read_as_pillow_reads_it(data_dir):
     paths = sorted((data_dir / "chestxray14" / "images_1024").glob("*.png"))
     assert len(paths) == 90
     modes = set()
