@@ -14,7 +14,6 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEGBaseline8Bit,
-    JPEGExtended12Bit,
 )
 
 from chexnet.radiograph import UnreadableImage, network_input, read_radiograph
@@ -92,7 +91,6 @@ def streams() -> dict[str, bytes]:
         JPEGBaseline8Bit.keyword: encapsulated(
             baseline, JPEGBaseline8Bit, codestream(baseline, JPEGBaseline8Bit)
         ),
-        JPEGExtended12Bit.keyword: dicom(deep, JPEGExtended12Bit),
         **{syntax.keyword: dicom(deep, syntax) for syntax in LOSSLESS},
     }
 
