@@ -14,8 +14,8 @@ _COMMANDS = {
     "download": "Fetch ChestX-ray14 from NIH or a mirror.",
     "evaluate": "Measure predictions against labels: AUROC with intervals, Table 2.",
     "localise": "Compare activation maps with radiologists' boxes.",
-    "pack": "Pack films at the network's size, for training that does not wait.",
-    "predict": "Read radiographs: probability of each pathology, with class activation maps.",
+    "pack": "Pack images at the network's size, for training that does not wait.",
+    "predict": "Read radiographs: probability of each finding, with class activation maps.",
     "model": "Inspect and verify a model file.",
     "readers": "Compare a model with radiologists, as in Table 1.",
     "reproduce": "Reproduce the paper: data, splits, networks, tables, figures, one report.",
@@ -26,12 +26,16 @@ _COMMANDS = {
 }
 """Each command is ``chexnet.cli.<name>.command``, imported when it runs, to keep the cold start short."""
 
+_ALIASES = {"localize": "localise"}
+"""Other spellings; the help does not list them."""
+
 
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(_COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        name = _ALIASES.get(name, name)
         if name not in _COMMANDS:
             return None
         command: click.Command = import_module(f"chexnet.cli.{name}").command

@@ -2,35 +2,31 @@
 
 import json
 import sys
-from functools import partial
 from pathlib import Path
 
 import click
-from tqdm import tqdm
 
-from chexnet.cli.evaluate import advance
+from chexnet.cli.shared import EXISTING, LEAKS, errors, json_option, progress_bar
 from chexnet.evaluation.audit import audit_files
 from chexnet.leakage.duplicates import NEAR
 from chexnet.report.audit_report import audit_json, show_audit
 
-_EXISTING = click.Path(exists=True, path_type=Path)
-
 
 @click.command(name="audit")
-@click.argument("split", type=_EXISTING)
+@click.argument("split", type=EXISTING)
 @click.option(
     "--data",
-    type=_EXISTING,
+    type=EXISTING,
     required=True,
     help="Whose the images are: a ChestX-ray14 folder, its table, or a CSV as for chexnet train.",
 )
-@click.option("--against", type=_EXISTING, multiple=True, help="Another split, list or model; repeatable.")
-@click.option("--pixels", is_flag=True, help="Compare the films that are there, to find duplicates.")
+@click.option("--against", type=EXISTING, multiple=True, help="Another split, list or model; repeatable.")
+@click.option("--pixels", is_flag=True, help="Compare the images that are there, to find duplicates.")
 @click.option(
-    "--near", default=NEAR, show_default=True, help="Bits of 255 within which two films are duplicates."
+    "--near", default=NEAR, show_default=True, help="Bits of 255 within which two images are duplicates."
 )
-@click.option("--workers", default=2, show_default=True, help="Processes that read films; 0: this one.")
-@click.option("--json", "as_json", is_flag=True, help="Print all numbers, for programs.")
+@click.option("--workers", default=2, show_default=True, help="Processes that read images; 0: this one.")
+@json_option
 def command(
     split: Path,
     data: Path,
@@ -45,8 +41,8 @@ def command(
     SPLIT is a file of chexnet split, a list of image names, a folder of lists such as ChestX-ray14 itself, a
     run of chexnet train or its model file. Shown are patients and images in common, alone and against
     other splits; prevalence, view, sex and age of each part; official test images and boxed images that are
-    learned from; and with --pixels films that are stored twice. Exit status 3 if patients are shared by parts
-    that must not share any.
+    learned from; and with --pixels images that are stored twice. Exit status 3 if patients are shared by
+    parts that must not share any.
 
     \b
     Examples:
@@ -55,22 +51,13 @@ def command(
       chexnet audit arnoweng --data ChestX-ray14 --against ChestX-ray14
       chexnet audit runs/chexnet/chexnet.onnx --data ChestX-ray14 --against official.csv
     """
-    try:
-        with tqdm(unit=" films", disable=None if pixels else True, leave=False) as bar:
-            audited = audit_files(
-                data,
-                split,
-                against,
-                pixels=pixels,
-                near=near,
-                workers=workers,
-                progress=partial(advance, bar),
-            )
-    except (ValueError, OSError) as error:
-        raise click.ClickException(str(error)) from error
+    with errors(), progress_bar(" images", show=pixels) as progress:
+        audited = audit_files(
+            data, split, against, pixels=pixels, near=near, workers=workers, progress=progress
+        )
     if as_json:
         click.echo(json.dumps(audit_json(audited), indent=2, ensure_ascii=False, allow_nan=False))
     else:
         click.echo(show_audit(audited))
     if audited.audit.leaks:
-        sys.exit(3)
+        sys.exit(LEAKS)

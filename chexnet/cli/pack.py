@@ -6,27 +6,26 @@ from typing import Any
 
 import click
 
-from chexnet.cli.options import build, options_from
-from chexnet.cli.predict import NOTHING_DONE, SOME_LEFT_OUT
+from chexnet.cli.shared import EXISTING, FOLDER, NOTHING_DONE, SOME_LEFT_OUT, build, errors, options_from
 from chexnet.datasets import PackConfig, open_pack, pack_data
 
 
 @click.command(name="pack")
-@click.argument("data", type=click.Path(exists=True, path_type=Path))
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), required=False)
+@click.argument("data", type=EXISTING)
+@click.argument("folder", type=FOLDER, required=False)
 @click.option(
     "--only-present", is_flag=True, help="Of a ChestX-ray14 folder, pack the images that are there."
 )
-@click.option("--verify", is_flag=True, help="Compare every film of a pack, given as DATA, with its hash.")
+@click.option("--verify", is_flag=True, help="Compare every image of a pack, given as DATA, with its hash.")
 @options_from(PackConfig)
 def command(data: Path, folder: Path | None, only_present: bool, verify: bool, **options: Any) -> None:
-    """Pack the films of DATA, as chexnet train takes it, into FOLDER, for chexnet train --packed.
+    """Pack the images of DATA, as chexnet train takes it, into FOLDER, for chexnet train --packed.
 
-    The same command again goes on with a pack that was interrupted, and checks and mends one that was not.
-    The films are stored in 256 grey levels: a model that learns from them says so in its file, and
-    chexnet predict rounds its films likewise.
+    Run the same command again to resume an interrupted pack; a finished pack is checked and mended.
+    The images are stored in 256 grey levels: a model that learns from them says so in its file, and
+    chexnet predict rounds its images likewise.
 
-    Exit status: 0 every film was packed, 2 some could not be read, 1 nothing could be done.
+    Exit status: 0 every image was packed, 2 some could not be read, 1 nothing could be done.
 
     \b
     Examples:
@@ -34,28 +33,23 @@ def command(data: Path, folder: Path | None, only_present: bool, verify: bool, *
       chexnet train ChestX-ray14 runs/chexnet --packed ChestX-ray14.pack
       chexnet pack --verify ChestX-ray14.pack
     """
-    try:
+    with errors(resumable=True):
         if verify:
             _verify(data)
             return
         if folder is None:
             raise click.UsageError("name the FOLDER to pack into")
         packed = pack_data(data, folder, build(PackConfig, options), only_present=only_present)
-    except (ValueError, OSError) as error:
-        raise click.ClickException(str(error)) from error
-    except KeyboardInterrupt:
-        click.echo("interrupted; give the same command to go on", err=True)
-        sys.exit(130)
     for problem in packed.pack.problems.values():
         click.echo(f"error: {problem}", err=True)
     if packed.repaired:
-        click.echo(f"{packed.repaired:,} films had changed in the pack, and were packed anew", err=True)
+        click.echo(f"{packed.repaired:,} images had changed in the pack, and were packed anew", err=True)
     count = len(packed.pack)
     click.echo(
-        f"{count:,} films at {packed.pack.size} pixels in {folder}, {packed.kept:,} of them from before"
+        f"{count:,} images at {packed.pack.size} pixels in {folder}, {packed.kept:,} of them from before"
     )
     if packed.pack.problems:
-        click.echo(f"{len(packed.pack.problems):,} films could not be read", err=True)
+        click.echo(f"{len(packed.pack.problems):,} images could not be read", err=True)
         sys.exit(SOME_LEFT_OUT if count else NOTHING_DONE)
 
 
@@ -64,7 +58,7 @@ def _verify(folder: Path) -> None:
     damaged = pack.damaged()
     if damaged:
         raise click.ClickException(
-            f"{folder}: {len(damaged):,} of {len(pack):,} films are not as they were packed, the first "
+            f"{folder}: {len(damaged):,} of {len(pack):,} images are not as they were packed, the first "
             f'{damaged[0]}; mend them with "chexnet pack DATA {folder}"'
         )
-    click.echo(f"{folder}: {len(pack):,} films at {pack.size} pixels, all as they were packed")
+    click.echo(f"{folder}: {len(pack):,} images at {pack.size} pixels, all as they were packed")

@@ -11,23 +11,21 @@ import click
 
 from chexnet.classifier import (
     FindingPrediction,
-    InvalidModel,
     Prediction,
     PredictionJob,
     find_inputs,
     run_job,
 )
 from chexnet.classifier.prediction import encodable
-from chexnet.cli.options import build, options_from
+from chexnet.cli.shared import NOTHING_DONE, SOME_LEFT_OUT, build, errors, options_from
 
-NOTHING_DONE, SOME_LEFT_OUT = 1, 2
 MANY = 20
-"""From so many images on, the tables give way to one line an image."""
+"""From this many images on, one line per image is printed instead of a table."""
 
 
 @click.command(name="predict")
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array, one object an image.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array, one object per image.")
 @options_from(PredictionJob)
 def command(inputs: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Read chest radiographs: the probability of each pathology, and where it is seen.
@@ -38,8 +36,8 @@ def command(inputs: tuple[str, ...], as_json: bool, **options: Any) -> None:
 
     \b
     Examples:
-      chexnet predict film.dcm
-      chexnet predict film.png --heatmaps maps --finding Pneumonia
+      chexnet predict image.dcm
+      chexnet predict image.png --heatmaps maps --finding Pneumonia
       chexnet predict archive/ --output scores.csv
       chexnet predict 'study/*.dcm' --json
     """
@@ -49,7 +47,7 @@ def command(inputs: tuple[str, ...], as_json: bool, **options: Any) -> None:
     found = find_inputs(inputs)
     if found.passed_over:
         click.echo(
-            f"passed over {len(found.passed_over)} files that are no PNG, JPEG or DICOM, "
+            f"skipped {len(found.passed_over)} files that are not PNG, JPEG or DICOM, "
             f"the first {found.passed_over[0]}",
             err=True,
         )
@@ -58,17 +56,14 @@ def command(inputs: tuple[str, ...], as_json: bool, **options: Any) -> None:
     count = len(found.files)
     left_out = Counter[str]()
     without_map = 0
-    try:
-        with _Screen(count) as screen:
-            printer = _JsonArray(screen) if as_json else _Text(screen, brief=count > MANY)
-            for outcome in run_job(job, found.files):
-                left_out[outcome.prediction.status] += outcome.prediction.status != "ok"
-                without_map += outcome.prediction.status == "ok" and not outcome.pictures
-                printer.add(outcome.prediction)
-                screen.advance(outcome.pictures)
-            printer.close()
-    except (InvalidModel, ValueError, OSError) as error:
-        raise click.ClickException(str(error)) from error
+    with errors(ValueError, OSError), _Screen(count) as screen:
+        printer = _JsonArray(screen) if as_json else _Text(screen, brief=count > MANY)
+        for outcome in run_job(job, found.files):
+            left_out[outcome.prediction.status] += outcome.prediction.status != "ok"
+            without_map += outcome.prediction.status == "ok" and not outcome.pictures
+            printer.add(outcome.prediction)
+            screen.advance(outcome.pictures)
+        printer.close()
     if job.output:
         click.echo(f"wrote {job.output}", err=True)
     if job.heatmaps and without_map:
@@ -94,7 +89,7 @@ class _Screen:
         if count > 1 and sys.stderr.isatty():
             from tqdm import tqdm
 
-            self._bar = tqdm(total=count, unit="film")
+            self._bar = tqdm(total=count, unit="image")
 
     def __enter__(self) -> "_Screen":
         return self
@@ -139,7 +134,7 @@ class _JsonArray:
 
 
 class _Text:
-    """Prints a table an image, or, of many images, a line."""
+    """Prints a table per image, or, of many images, a line each."""
 
     def __init__(self, screen: _Screen, *, brief: bool) -> None:
         self._screen = screen

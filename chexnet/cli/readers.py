@@ -6,45 +6,37 @@ from typing import Any
 
 import click
 
-from chexnet.cli.evaluate import column_names
-from chexnet.cli.options import build, options_from
-from chexnet.evaluation import ReaderComparison, ReadersOptions, compare_readers, read_study
-from chexnet.evaluation.sources import find_reader_thresholds
+from chexnet.cli.inputs import column_names, parse_thresholds
+from chexnet.cli.shared import (
+    FILE,
+    build,
+    errors,
+    finding_option,
+    json_file_option,
+    options_from,
+    table_options,
+    threshold_option,
+    validation_options,
+)
+from chexnet.evaluation import (
+    ReaderComparison,
+    ReadersOptions,
+    compare_readers,
+    find_reader_thresholds,
+    read_study,
+)
 from chexnet.report import readers_content, show_readers, write_json
-from chexnet.statistics import POLICIES
 from chexnet.tables import ColumnNames
-
-_FILE = click.Path(path_type=Path)
 
 
 @click.command(name="readers")
-@click.argument("readings", type=_FILE)
-@click.option("--predictions", type=_FILE, required=True, help="The model's probabilities, one row an image.")
-@click.option(
-    "--finding", "findings", multiple=True, help="Pathology; repeatable. Without it, all in common."
-)
-@click.option(
-    "--threshold",
-    "thresholds",
-    multiple=True,
-    metavar="T or NAME=T",
-    help="The model calls a finding present at probability >= T; from validation images. Repeatable.",
-)
-@click.option(
-    "--validation", type=_FILE, help="Predictions to choose thresholds on; read patients are left out."
-)
-@click.option("--validation-labels", type=_FILE, help="Labels of the validation images.")
-@click.option(
-    "--policy",
-    type=click.Choice(list(POLICIES)),
-    default="max_f1",
-    show_default=True,
-    help="How thresholds are chosen on --validation.",
-)
-@click.option("--json", "json_path", type=_FILE, help="Write all numbers to this file.")
-@click.option("--image-column", help="Column with the image names, if it has no usual name.")
-@click.option("--prefix", default="", help="What stands before each pathology's name, such as prob_.")
-@click.option("--rename", multiple=True, metavar="OLD=NEW", help="A pathology's other name; repeatable.")
+@click.argument("readings", type=FILE)
+@click.option("--predictions", type=FILE, required=True, help="The model's probabilities, one row per image.")
+@finding_option
+@threshold_option
+@validation_options
+@json_file_option
+@table_options
 @options_from(ReadersOptions)
 def command(
     readings: Path, predictions: Path, findings: tuple[str, ...], json_path: Path | None, **options: Any
@@ -52,7 +44,7 @@ def command(
     """Compare a model with the radiologists in READINGS by F1, as in Table 1 (section 4.1).
 
     READINGS has one row for each image and reader: columns image, reader, and 0, 1 or blank (or NO, YES)
-    for each pathology.
+    for each finding.
 
     \b
     Examples:
@@ -60,24 +52,12 @@ def command(
       chexnet readers readings.csv --predictions test.csv --validation val.csv \\
           --validation-labels Data_Entry_2017_v2020.csv --json readers.json
     """
-    try:
-        results = run_readers(
-            readings,
-            predictions,
-            findings,
-            build(ReadersOptions, options),
-            column_names(
-                options, (readings, predictions, options["validation"], options["validation_labels"])
-            ),
-            thresholds=options["thresholds"],
-            validation=options["validation"],
-            validation_labels=options["validation_labels"],
-            policy=options["policy"],
-        )
+    tables = (readings, predictions, options["validation"], options["validation_labels"])
+    with errors():
+        names = column_names(options, tables)
+        results = run_readers(readings, predictions, findings, build(ReadersOptions, options), names, options)
         if json_path:
             write_json(readers_content(results), json_path)
-    except (OSError, ValueError) as error:
-        raise click.ClickException(str(error)) from error
     click.echo("\n\n".join(show_readers(one) for one in results))
 
 
@@ -87,12 +67,18 @@ def run_readers(
     findings: Sequence[str],
     settings: ReadersOptions,
     names: ColumnNames,
-    **thresholds: Any,
+    options: dict[str, Any],
 ) -> list[ReaderComparison]:
     """Call the library for each finding."""
     read, predicted = read_study(readings, predictions, findings or None, names)
-    given = thresholds.pop("thresholds")
-    chosen = find_reader_thresholds(given, read, names=names, **thresholds)
+    chosen = find_reader_thresholds(
+        parse_thresholds(options["thresholds_given"], read.findings),
+        read,
+        validation=options["validation"],
+        validation_labels=options["validation_labels"],
+        policy=options["policy"],
+        names=names,
+    )
     return [
         compare_readers(read, predicted, name, chosen.of(name), settings, threshold_source=chosen.source)
         for name in read.findings

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from chexnet.cli.options import build, options_from
+from chexnet.cli.shared import FOLDER, build, errors, options_from
 from chexnet.radiograph import UnreadableImage
 
 try:
@@ -31,13 +31,13 @@ except ModuleNotFoundError as error:
 
 
 @click.command(name="reproduce")
-@click.argument("root", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("root", type=FOLDER)
 @click.option(
     "--output",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     default=Path("reproduction"),
     show_default=True,
-    help="Folder that receives one folder a stage, and the report.",
+    help="Folder that receives one folder per stage, and the report.",
 )
 @options_from(Steps)
 @options_from(Reproduction)
@@ -47,8 +47,8 @@ def command(root: Path, output: Path, **options: Any) -> None:
 
     Stages: the data set is checked, divided by patient, audited and packed; CheXNet, the systems of Wang et
     al. and Yao et al., and CheXNet for pneumonia are trained, measured beside the published columns of
-    Table 2 and against radiologists' readings and boxes. What is done is kept; after an interruption the
-    same command goes on.
+    Table 2 and against radiologists' readings and boxes. Run the same command again to resume
+    after an interruption.
 
     \b
     Examples:
@@ -57,7 +57,7 @@ def command(root: Path, output: Path, **options: Any) -> None:
       chexnet reproduce ChestX-ray14 --download
       chexnet reproduce ChestX-ray14 --network chexnet --from evaluate-chexnet
     """
-    try:
+    with errors(ValueError, OSError, TrainingFailed, UnreadableImage, resumable=True):
         outcomes = reproduce(
             root,
             output,
@@ -67,11 +67,6 @@ def command(root: Path, output: Path, **options: Any) -> None:
             watcher=_watcher(),
             command=shlex.join(["chexnet", *sys.argv[1:]]),
         )
-    except (ValueError, OSError, TrainingFailed, UnreadableImage) as error:
-        raise click.ClickException(str(error)) from error
-    except KeyboardInterrupt:
-        click.echo("interrupted; give the same command to go on", err=True)
-        sys.exit(130)
     if outcomes[-1].state != "left out":
         click.echo(output / "report" / "report.html")
 

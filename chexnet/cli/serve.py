@@ -6,8 +6,7 @@ from typing import Any
 import click
 
 from chexnet.classifier import InvalidModel, load
-from chexnet.cli.options import build, options_from
-from chexnet.statistics import POLICIES
+from chexnet.cli.shared import FOLDER, build, errors, model_option, model_policy_option, options_from
 
 try:
     from chexnet.service import Limits, ServiceConfig, create_app
@@ -24,8 +23,8 @@ EVERY_ADDRESS = ("0.0.0.0", "::")
 @click.command(name="serve")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 takes any.")
-@click.option("--model", type=click.Path(path_type=Path), help="Model file. Default: the embedded one.")
-@click.option("--policy", help=f"Operating points to apply: {', '.join(POLICIES)}. Default: the model's own.")
+@model_option
+@model_policy_option
 @click.option(
     "--threads", type=click.IntRange(min=1), help="Processor threads of the network. Default: all cores."
 )
@@ -40,7 +39,7 @@ EVERY_ADDRESS = ("0.0.0.0", "::")
 @click.option(
     "--api-keys-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="File with one key a line.",
+    help="File with one key per line.",
 )
 @click.option(
     "--allowed-host",
@@ -56,14 +55,14 @@ EVERY_ADDRESS = ("0.0.0.0", "::")
 )
 @click.option(
     "--keep",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Keep films and results in this folder. Default: nothing outlives the process.",
+    type=FOLDER,
+    help="Keep images and results in this folder. Default: nothing outlives the process.",
 )
 @click.option(
     "--gate/--no-gate",
     default=True,
     show_default=True,
-    help="Refuse what is no upright frontal chest radiograph.",
+    help="Refuse anything that is not an upright frontal chest radiograph.",
 )
 @click.option(
     "--show-identifiers", "identifiers", is_flag=True, help="Show patient ID, accession number and UIDs."
@@ -82,7 +81,7 @@ def command(
 ) -> None:
     """Serve the page and the REST API with one model.
 
-    Open the printed address in a browser. Films and results stay in memory and are forgotten.
+    Open the printed address in a browser. Images and results stay in memory and are forgotten.
 
     \b
     Examples:
@@ -90,10 +89,8 @@ def command(
       chexnet serve --host 0.0.0.0 --allowed-host cxr.hospital.example --api-keys-file keys.txt
     """
     config = _config(host, api_keys_file, options)
-    try:
+    with errors(InvalidModel, OSError):
         app = create_app(load(model, policy=policy, threads=threads), config)
-    except (InvalidModel, OSError) as error:
-        raise click.ClickException(str(error)) from error
     server = http_server(app, config.limits, host=host, port=port, log_requests=log_requests)
     server.run()
     if not server.started:
@@ -105,7 +102,7 @@ def _config(host: str, api_keys_file: Path | None, options: dict[str, Any]) -> S
     if api_keys_file is not None:
         keys = (*keys, *api_keys_file.read_text(encoding="utf-8").split())
         if not keys:
-            raise click.UsageError(f"{api_keys_file}: no key; expected one a line")
+            raise click.UsageError(f"{api_keys_file}: no key; expected one per line")
     hosts = options.pop("hosts")
     if host not in EVERY_ADDRESS or hosts:
         hosts = (*hosts, *LOOPBACK, host)

@@ -5,12 +5,12 @@ from typing import Any
 
 import click
 
-from chexnet.cli.options import build, options_from
+from chexnet.cli.shared import EXISTING, build, errors, options_from
 from chexnet.datasets import Selection, SplitConfig, draw_splits
 
 
 @click.command(name="split")
-@click.argument("data", type=click.Path(exists=True, path_type=Path))
+@click.argument("data", type=EXISTING)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @options_from(SplitConfig)
 @options_from(Selection)
@@ -29,12 +29,10 @@ def command(data: Path, file: Path, only_present: bool, **options: Any) -> None:
       chexnet split ChestX-ray14 official.csv --kind official --stratify
       chexnet split ChestX-ray14 folds.csv --kind folds --folds 5 --view PA
     """
-    try:
+    with errors():
         drawn = draw_splits(
             data, file, build(SplitConfig, options), build(Selection, options), only_present=only_present
         )
-    except (ValueError, OSError) as error:
-        raise click.ClickException(str(error)) from error
     click.echo(f"{drawn.images:,} images in the table")
     for step in drawn.steps:
         click.echo(step.message)

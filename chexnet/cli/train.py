@@ -1,12 +1,11 @@
 """`chexnet train`."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from chexnet.cli.options import build, options_from
+from chexnet.cli.shared import EXISTING, EXISTING_FOLDER, FOLDER, build, errors, options_from
 from chexnet.radiograph import UnreadableImage
 
 try:
@@ -18,8 +17,8 @@ except ModuleNotFoundError as error:
 
 
 @click.command(name="train")
-@click.argument("data", type=click.Path(exists=True, path_type=Path))
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("data", type=EXISTING)
+@click.argument("folder", type=FOLDER)
 @click.option(
     "--only-present",
     is_flag=True,
@@ -27,13 +26,13 @@ except ModuleNotFoundError as error:
 )
 @click.option(
     "--split",
-    type=click.Path(exists=True, path_type=Path),
+    type=EXISTING,
     help="A file of chexnet split: which images to train on, to validate and to test by.",
 )
 @click.option(
     "--packed",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A pack of the films (chexnet pack): read them from it, several times as fast.",
+    type=EXISTING_FOLDER,
+    help="A pack of the images (chexnet pack): read them from it, several times as fast.",
 )
 @options_from(TrainConfig)
 @options_from(Hardware)
@@ -42,12 +41,12 @@ def command(
 ) -> None:
     """Train a CheXNet on DATA and leave the model and its record in FOLDER.
 
-    DATA is a ChestX-ray14 folder as NIH ships it, or a CSV with the columns image, patient, one column a
-    pathology (0, 1, blank for unknown) and, if you have a split of your own, split (train, validation, test).
+    DATA is a ChestX-ray14 folder as NIH ships it, or a CSV with the columns image, patient, one column per
+    finding (0, 1, blank for unknown) and, if you have a split of your own, split (train, validation, test).
     Without one, and without --split, patients are drawn into 70 / 10 / 20.
 
-    The defaults are the paper's (sections 2.2, 3.1 and 5). An interrupted run goes on where it was when
-    the same command is given again.
+    The defaults are the paper's (sections 2.2, 3.1 and 5). Run the same command again to resume an
+    interrupted run.
 
     \b
     Examples:
@@ -55,9 +54,9 @@ def command(
       chexnet train ChestX-ray14 runs/pneumonia --task pneumonia
       chexnet train ChestX-ray14 runs/official --split official.csv
       chexnet train ChestX-ray14 runs/chexnet --packed ChestX-ray14.pack --workers 8
-      chexnet train films.csv runs/mine --weights none --precision 16-mixed
+      chexnet train images.csv runs/mine --weights none --precision 16-mixed
     """
-    try:
+    with errors(ValueError, OSError, FloatingPointError, UnreadableImage, resumable=True):
         trained = train(
             data,
             folder,
@@ -67,11 +66,6 @@ def command(
             split=split,
             packed=packed,
         )
-    except (ValueError, OSError, FloatingPointError, UnreadableImage) as error:
-        raise click.ClickException(str(error)) from error
-    except KeyboardInterrupt:
-        click.echo("interrupted; give the same command to go on", err=True)
-        sys.exit(130)
     if trained.rank == 0:
         click.echo(f"{trained.epochs} epochs, lowest validation loss {trained.validation_loss:.4f}")
         click.echo(f"model: {trained.model}")

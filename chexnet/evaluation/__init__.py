@@ -1,9 +1,12 @@
 """From predictions and labels to the paper's tables, figures and the report."""
 
 from chexnet.evaluation.evaluate import EvaluateOptions, Evaluation, FindingResult, MeasuredImages, evaluate
+from chexnet.evaluation.map_localisation import Localisation, localise_films
 from chexnet.evaluation.operating_points import (
     Thresholds,
     choose_thresholds,
+    find_reader_thresholds,
+    find_thresholds,
     refuse_test_images,
     thresholds_from_json,
 )
@@ -13,6 +16,7 @@ __all__ = [
     "EvaluateOptions",
     "Evaluation",
     "FindingResult",
+    "Localisation",
     "MeasuredImages",
     "ReaderComparison",
     "ReadersOptions",
@@ -20,6 +24,9 @@ __all__ = [
     "choose_thresholds",
     "compare_readers",
     "evaluate",
+    "find_reader_thresholds",
+    "find_thresholds",
+    "localise_films",
     "read_study",
     "refuse_test_images",
     "thresholds_from_json",

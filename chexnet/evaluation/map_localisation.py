@@ -180,7 +180,7 @@ def _patients(labels: Path, images: Sequence[str]) -> dict[str, str]:
     table = read_table(labels)
     column = table.known_column(PATIENT_COLUMNS)
     if column is None:
-        raise BadTable(f"{labels}: no column names the patient; leave --labels out to resample films")
+        raise BadTable(f"{labels}: no column names the patient; leave `labels` out to resample images")
     known = dict(zip(table.images(), column, strict=True))
     missing = [image for image in images if not known.get(image)]
     if missing:

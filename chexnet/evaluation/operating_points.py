@@ -10,8 +10,18 @@ import numpy as np
 
 from chexnet.arrays import Bool
 from chexnet.statistics import POLICIES, NotEstimable, Policy
-from chexnet.tables.joined import Cohort
-from chexnet.tables.table import same_finding
+from chexnet.tables import (
+    Cohort,
+    ColumnNames,
+    Predictions,
+    Readings,
+    closest,
+    join_file,
+    prediction_columns,
+    read_cohort,
+    read_table,
+    same_finding,
+)
 
 
 @dataclass(frozen=True)
@@ -46,8 +56,71 @@ class Thresholds:
         value = self.get(finding)
         if value is not None:
             return value
-        reason = self.not_estimable.get(finding, "give one with --threshold NAME=T")
+        reason = self.not_estimable.get(finding, "give one with `threshold`, as NAME=T")
         raise ValueError(f"{finding}: no threshold {self.source}; {reason}")
+
+
+def find_thresholds(
+    test: Predictions | Path,
+    labels: Path,
+    names: ColumnNames,
+    *,
+    given: Path | None,
+    validation: Path | None,
+    validation_labels: Path | None,
+    policy: Policy,
+) -> Thresholds | None:
+    """Thresholds from a JSON file, or the best on validation predictions; None if neither is named.
+
+    Raises:
+        ValueError: both are named, or validation and test share an image or a patient, or a threshold is
+            of a finding that was not predicted.
+    """
+    if given and validation:
+        raise ValueError("give thresholds or validation predictions, not both")
+    if validation_labels and not validation:
+        raise ValueError("`validation_labels` without `validation`; name the predictions they belong to")
+    if given:
+        return _for_findings_of(test, thresholds_from_json(given), given, names)
+    if not validation:
+        return None
+    chosen = read_cohort(validation, validation_labels or labels, names)
+    tested = read_cohort(test, labels, names) if isinstance(test, Path) else join_file(test, labels, names)
+    refuse_test_images(chosen, tested.labels.images, tested.labels.patients)
+    return choose_thresholds(chosen, policy)
+
+
+def find_reader_thresholds(
+    given: Mapping[str, float],
+    readings: Readings,
+    *,
+    validation: Path | None,
+    validation_labels: Path | None,
+    policy: Policy,
+    names: ColumnNames,
+) -> Thresholds:
+    """The model's thresholds for a reader study, never from the images that were read.
+
+    Args:
+        given: finding to threshold; empty to choose them.
+        validation: predictions to choose thresholds on. Images that were read, and all other images of
+            those patients, are left out of it.
+
+    Raises:
+        ValueError: neither or both are given.
+    """
+    if bool(given) == (validation is not None):
+        raise ValueError(
+            "give the model's threshold with `threshold`, or predictions of validation images with "
+            "`validation` and `validation_labels`; a threshold chosen on the images that were read would "
+            "flatter the model"
+        )
+    if validation is None:
+        return Thresholds(given, "given", {})
+    if validation_labels is None:
+        raise ValueError("`validation` needs `validation_labels`, such as Data_Entry_2017_v2020.csv")
+    cohort = read_cohort(validation, validation_labels, names)
+    return choose_thresholds(cohort, policy, _not_read(cohort, readings))
 
 
 def choose_thresholds(
@@ -114,3 +187,32 @@ def refuse_test_images(
             f"{len(patients)} patients are in both validation and test, the first is {min(patients)}; "
             "thresholds must come from other patients"
         )
+
+
+def _for_findings_of(
+    test: Predictions | Path, thresholds: Thresholds, given: Path, names: ColumnNames
+) -> Thresholds:
+    """The thresholds, if each is of a finding that was predicted."""
+    offered = (
+        list(prediction_columns(read_table(test), names)) if isinstance(test, Path) else list(test.findings)
+    )
+    for name in thresholds.values:
+        if same_finding(name) not in map(same_finding, offered):
+            near = closest(name, offered)
+            hint = f"did you mean {near!r}?" if near else f"there are {', '.join(map(repr, offered))}"
+            raise ValueError(f"{given}: the predictions have no finding {name!r}; {hint}")
+    return thresholds
+
+
+def _not_read(cohort: Cohort, readings: Readings) -> Bool[np.ndarray, " images"]:
+    """Validation images whose patient was not read; patients by the validation labels and the readings."""
+    images = np.array(cohort.labels.images)
+    read = np.isin(images, np.array(readings.images))
+    if cohort.labels.patients is None:
+        return ~read
+    patients = np.array(cohort.labels.patients)
+    seen = np.union1d(patients[read], np.array(readings.patients or [], dtype=patients.dtype))
+    kept: Bool[np.ndarray, " images"] = ~np.isin(patients, seen)
+    if not kept.any():
+        raise ValueError("every validation image is of a patient who was read; use other images")
+    return kept

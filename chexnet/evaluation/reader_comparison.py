@@ -172,7 +172,7 @@ def read_study(
     offered = {same_finding(name) for name in in_readings}
     wanted = list(findings or [name for name in in_predictions if same_finding(name) in offered])
     if not wanted:
-        raise BadTable(f"{readings} and {predictions} have no finding in common; see --prefix and --rename")
+        raise BadTable(f"{readings} and {predictions} have no finding in common; see `prefix` and `rename`")
     return readings_of(read, wanted, names), predictions_of(predicted, names, findings=wanted)
 
 

@@ -3,13 +3,16 @@
 from chexnet.leakage.duplicates import Fingerprints, Twins, find_twins, fingerprint, fingerprint_files
 from chexnet.leakage.split_audit import Audit, audit_splits
 from chexnet.leakage.training_images import (
+    TRAINING_IDS,
     Contamination,
     TrainingImages,
     find_contamination,
+    find_training_images,
     read_training_list,
 )
 
 __all__ = [
+    "TRAINING_IDS",
     "Audit",
     "Contamination",
     "Fingerprints",
@@ -17,6 +20,7 @@ __all__ = [
     "Twins",
     "audit_splits",
     "find_contamination",
+    "find_training_images",
     "find_twins",
     "fingerprint",
     "fingerprint_files",

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from chexnet.tables.image_lists import hash_image_ids, read_image_list
-from chexnet.tables.labels import Labels
+from chexnet.tables.labels import Labels, label_columns, read_labels
+from chexnet.tables.table import ColumnNames, read_table
 
 TRAINING_IDS = "training_ids.txt"
 """The names of the images that a run of `chexnet train` has learned from, in its folder."""
@@ -98,6 +99,21 @@ def read_training_list(path: Path, patients: Mapping[str, str] | None = None) ->
     return TrainingImages(Path(path).name, names, hash_image_ids(names), patients or {})
 
 
+def find_training_images(
+    trained_on: Path | None, labels: Path, names: ColumnNames, of_model: TrainingImages | None = None
+) -> TrainingImages | None:
+    """The list of training images, with their patients as far as the labels know them.
+
+    Args:
+        trained_on: the list; None leaves what the model file says.
+        of_model: what the model file says; a list is checked against it.
+    """
+    if trained_on is None:
+        return of_model
+    listed = read_training_list(trained_on, _patients_of(labels, names))
+    return of_model.with_list(listed) if of_model else listed
+
+
 def find_contamination(labels: Labels, training: TrainingImages) -> Contamination:
     """Compare the evaluated images and patients with those trained on.
 
@@ -136,3 +152,8 @@ def _shared_patients(labels: Labels, trained: AbstractSet[str], patients: Mappin
     known = {patients[name] for name in trained if name in patients}
     shared = len(known & set(labels.patients or ()))
     return shared if shared or trained <= patients.keys() else None
+
+
+def _patients_of(labels: Path, names: ColumnNames) -> dict[str, str]:
+    known = read_labels(labels, label_columns(read_table(labels), names)[:1], names)
+    return _own_patients(known)

@@ -11,12 +11,19 @@ import numpy as np
 from chexnet._options import Progress
 from chexnet.datasets import ChestXray14
 from chexnet.datasets.splits.files import read_split
-from chexnet.evaluation import EvaluateOptions, ReadersOptions, compare_readers, evaluate, read_study
+from chexnet.evaluation import (
+    EvaluateOptions,
+    ReadersOptions,
+    compare_readers,
+    evaluate,
+    find_reader_thresholds,
+    find_thresholds,
+    read_study,
+)
 from chexnet.evaluation.map_localisation import localise_films
 from chexnet.evaluation.measures import Resampling
 from chexnet.evaluation.model_run import draw_film, run_maps
-from chexnet.evaluation.sources import find_reader_thresholds, find_thresholds, find_training_images
-from chexnet.leakage.training_images import TRAINING_IDS
+from chexnet.leakage import TRAINING_IDS, find_training_images
 from chexnet.paper import PATHOLOGIES
 from chexnet.report import evaluation_json, readers_json, write_json
 from chexnet.report.figures import film_figure, save
@@ -117,7 +124,7 @@ def compare_with_readers(trained: Trained, data: Data, folder: Path) -> None:
         return
     readings, predictions = read_study(data.readings, trained.predictions("test"), ["Pneumonia"], NAMES)
     thresholds = find_reader_thresholds(
-        (),
+        {},
         readings,
         validation=trained.predictions("validation"),
         validation_labels=ChestXray14(data.root).table,

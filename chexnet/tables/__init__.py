@@ -2,11 +2,18 @@
 
 from chexnet.tables.boxes import Boxes, read_boxes
 from chexnet.tables.image_lists import hash_image_ids, read_image_list
-from chexnet.tables.joined import Cohort, join, read_cohort
+from chexnet.tables.joined import Cohort, join, join_file, read_cohort
 from chexnet.tables.labels import Labels, read_labels
-from chexnet.tables.predictions import Predictions, read_predictions
+from chexnet.tables.predictions import Predictions, prediction_columns, read_predictions
 from chexnet.tables.readings import Readings, read_readings
-from chexnet.tables.table import BadTable, ColumnNames, read_table
+from chexnet.tables.table import (
+    BadTable,
+    ColumnNames,
+    closest,
+    read_table,
+    refuse_unknown_columns,
+    same_finding,
+)
 
 __all__ = [
     "BadTable",
@@ -16,8 +23,11 @@ __all__ = [
     "Labels",
     "Predictions",
     "Readings",
+    "closest",
     "hash_image_ids",
     "join",
+    "join_file",
+    "prediction_columns",
     "read_boxes",
     "read_cohort",
     "read_image_list",
@@ -25,4 +35,6 @@ __all__ = [
     "read_predictions",
     "read_readings",
     "read_table",
+    "refuse_unknown_columns",
+    "same_finding",
 ]

@@ -89,7 +89,7 @@ def _places(header: Sequence[str], finding: str | None, path: Path) -> dict[str,
     for key, known in aliases.items():
         found = next((names.index(name) for name in known if name in names), None)
         if found is None:
-            hint = "; name the finding of all boxes with --finding" if key == "finding" else ""
+            hint = "; name the finding of all boxes with `finding`" if key == "finding" else ""
             raise BadTable(f"{path}: no column {key!r}; found {', '.join(map(repr, header))}{hint}")
         places[key] = found
     return places

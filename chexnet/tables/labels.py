@@ -156,7 +156,7 @@ def match_findings(wanted: Sequence[str], offered: Sequence[str], path: Path) ->
         near = None if name in common else closest(name, free)
         if near:
             raise BadTable(
-                f"{path}: has no finding {name!r}; did you mean {near!r}? Use --rename {name}={near}"
+                f"{path}: has no finding {name!r}; did you mean {near!r}? Use `rename`, {name}={near}"
             )
     if not common:
         raise BadTable(_nothing_common(wanted, offered, path))
@@ -171,8 +171,8 @@ def _nothing_common(wanted: Sequence[str], offered: Sequence[str], path: Path) -
     for name in wanted:
         for target in offered:
             if same_finding(name).endswith("_" + same_finding(target)):
-                return f"{message}; try --prefix {name[: len(name) - len(target)]}"
-    return f"{message}; map the names with --prefix and --rename"
+                return f"{message}; try `prefix` {name[: len(name) - len(target)]}"
+    return f"{message}; map the names with `prefix` and `rename`"
 
 
 def _values(

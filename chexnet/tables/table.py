@@ -95,7 +95,7 @@ def read_table(path: Path, *, short_rows: bool = False) -> Table:
     return table
 
 
-def refuse_names_of_no_column(names: ColumnNames, paths: Iterable[Path | None]) -> None:
+def refuse_unknown_columns(names: ColumnNames, paths: Iterable[Path | None]) -> None:
     """Refuse an image column or a renaming that none of the tables has: it is a misspelling.
 
     Args:
@@ -109,13 +109,13 @@ def refuse_names_of_no_column(names: ColumnNames, paths: Iterable[Path | None]) 
     if not all(headers):
         return
     found = list(dict.fromkeys(column for header in headers for column in header))
-    asked = {"--image-column": [names.image] if names.image is not None else [], "--rename": names.rename}
-    for option, columns in asked.items():
+    asked = {"image_column": [names.image] if names.image is not None else [], "rename": names.rename}
+    for argument, columns in asked.items():
         for column in columns:
             if column not in found and names.prefix + column not in found:
                 near = closest(column, found)
                 raise BadTable(
-                    f"{option}: no table has a column {column!r}; "
+                    f"`{argument}`: no table has a column {column!r}; "
                     + (f"did you mean {near!r}?" if near else f"there are {', '.join(map(repr, found))}")
                 )
 
@@ -252,5 +252,5 @@ def _image_column(table: Table, asked: str | None) -> str:
     wanted = f"{asked!r}" if asked else "one of " + ", ".join(map(repr, IMAGE_COLUMNS))
     raise BadTable(
         f"{table.path}: expected the image names in column {wanted}, found the columns "
-        f"{', '.join(map(repr, table.columns))}; name it with --image-column"
+        f"{', '.join(map(repr, table.columns))}; name it with `image_column`"
     )

@@ -21,16 +21,16 @@ def test_films_are_packed_verified_and_trained_on(chexnet_cli, films, tmp_path, 
     made = pack(chexnet_cli, films, tmp_path / "pack")
     assert (made.status, made.out) == (
         0,
-        f"20 films at 32 pixels in {tmp_path / 'pack'}, 0 of them from before\n",
+        f"20 images at 32 pixels in {tmp_path / 'pack'}, 0 of them from before\n",
     )
     again = pack(chexnet_cli, films, tmp_path / "pack")
     assert (again.status, again.out) == (
         0,
-        f"20 films at 32 pixels in {tmp_path / 'pack'}, 20 of them from before\n",
+        f"20 images at 32 pixels in {tmp_path / 'pack'}, 20 of them from before\n",
     )
     verified = chexnet_cli("pack", "--verify", tmp_path / "pack")
     assert verified.status == 0
-    assert verified.out.endswith("20 films at 32 pixels, all as they were packed\n")
+    assert verified.out.endswith("20 images at 32 pixels, all as they were packed\n")
     monkeypatch.setattr(run_module, "_export", lambda *_: None)
     trained = chexnet_cli(
         *("train", films, tmp_path / "run", "--packed", tmp_path / "pack", "--task", "pneumonia"),
@@ -45,8 +45,8 @@ def test_a_damaged_film_is_named_and_gives_status_2(chexnet_cli, films, tmp_path
     result = pack(chexnet_cli, films, tmp_path / "pack")
     assert result.status == 2
     assert f"error: {films.parent / '007.png'}: " in result.err
-    assert "1 films could not be read" in result.err
-    assert result.out.startswith("19 films")
+    assert "1 images could not be read" in result.err
+    assert result.out.startswith("19 images")
 
 
 def test_where_no_film_can_be_read_the_status_is_1(chexnet_cli, films, tmp_path):
@@ -62,9 +62,9 @@ def test_a_changed_pixel_is_found_and_mended(chexnet_cli, films, tmp_path):
     path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     result = chexnet_cli("pack", "--verify", tmp_path / "pack")
     assert result.status == 1
-    assert "1 of 20 films are not as they were packed, the first 019.png" in result.err
+    assert "1 of 20 images are not as they were packed, the first 019.png" in result.err
     mended = pack(chexnet_cli, films, tmp_path / "pack")
-    assert "1 films had changed in the pack, and were packed anew" in mended.err
+    assert "1 images had changed in the pack, and were packed anew" in mended.err
     assert path.read_bytes() == whole
 
 

@@ -38,7 +38,7 @@ def test_wrong_requests_give_one_clear_line(chexnet_cli, example_film, tmp_path)
     for options, reason in (
         (("--film", "film.png"), "expected FILE=FINDING"),
         (("--film", f"{example_film}=Broken_Rib"), "has no finding 'Broken_Rib'"),
-        (("--boxes", "boxes.csv"), "--boxes needs --films"),
+        (("--boxes", "boxes.csv"), "--boxes needs --images"),
         (("--readings", "missing.csv", "--threshold", "0.5"), "no such file"),
     ):
         ran = chexnet_cli(

@@ -147,7 +147,7 @@ def test_ctrl_c_leaves_a_run_that_the_same_command_goes_on_with(films, tmp_path)
         process.kill()
     assert process.returncode == 130
     assert out == ""
-    assert err.rstrip().endswith("interrupted; give the same command to go on")
+    assert err.rstrip().endswith("interrupted; run the same command again to resume")
     assert "Traceback" not in err
     assert not list(folder.glob("*.onnx"))
 

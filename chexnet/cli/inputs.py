@@ -1,0 +1,134 @@
+"""What users type, as the values that the library takes: NAME=0.3, OLD=NEW, a model or a table."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from chexnet._options import Progress
+from chexnet.tables import ColumnNames, refuse_unknown_columns, same_finding
+
+if TYPE_CHECKING:
+    from chexnet.evaluation import Localisation, Thresholds
+    from chexnet.evaluation.model_run import Film
+    from chexnet.leakage import TrainingImages
+    from chexnet.tables import Predictions
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is to be measured.
+
+    Attributes:
+        predictions: a table's path, or what a model has predicted.
+        thresholds: the model file's own, if it is one.
+        training: what the model file says of its training images.
+    """
+
+    predictions: "Path | Predictions"
+    thresholds: "Thresholds | None" = None
+    training: "TrainingImages | None" = None
+
+
+def column_names(options: Mapping[str, Any], tables: Iterable[Path | None]) -> ColumnNames:
+    """How the tables name their columns, from the options of ``table_options``.
+
+    Raises:
+        ValueError: a name is a column of none of them.
+    """
+    rename = {}
+    for pair in options["rename"]:
+        old, separator, new = pair.partition("=")
+        if not (old and separator and new):
+            raise click.UsageError(f"--rename {pair}: expected OLD=NEW, such as PT=Pleural_Thickening")
+        rename[old] = new
+    names = ColumnNames(options["image_column"], options["prefix"], rename)
+    refuse_unknown_columns(names, tables)
+    return names
+
+
+def find_subject(path: Path, images: Path | None, progress: Progress | None = None) -> Subject:
+    """A table of predictions as it is, or a model file run on images.
+
+    Raises:
+        click.UsageError: a model file without images, or images without a model file.
+    """
+    if path.suffix.lower() != ".onnx":
+        if images is not None:
+            raise click.UsageError("--images is for a model file (.onnx); a table already holds predictions")
+        return Subject(path)
+    if images is None:
+        raise click.UsageError(f"{path} is a model file; name the radiographs to predict with --images")
+    # Imported here: a table needs no network runtime.
+    from chexnet.evaluation.model_run import run_model
+
+    run = run_model(path, images, progress)
+    return Subject(run.predictions, run.thresholds, run.training)
+
+
+def parse_thresholds(given: Sequence[str], findings: Sequence[str]) -> dict[str, float]:
+    """``0.3`` for a single finding, or ``NAME=0.3`` each; the names as ``findings`` spells them.
+
+    Raises:
+        click.UsageError: no number, an unknown finding, or a finding that has two.
+    """
+    spelled = {same_finding(name): name for name in findings}
+    values: dict[str, float] = {}
+    for text in given:
+        name, separator, number = text.rpartition("=")
+        wrong = partial(_wrong, f"--threshold {text}")
+        if not separator and len(findings) > 1:
+            raise wrong(f"name the finding, such as {findings[0]}={text}")
+        key = same_finding(name or findings[0])
+        if key not in spelled:
+            raise wrong(f"{name!r} is none of {', '.join(findings)}")
+        if spelled[key] in values:
+            raise wrong(f"{spelled[key]} already has {values[spelled[key]]}")
+        try:
+            values[spelled[key]] = float(number)
+        except ValueError as error:
+            raise wrong("expected a number in [0, 1]") from error
+    return values
+
+
+def find_localisation(
+    boxes: Path | None, images: Path | None, model: Path | None, finding: str | None, labels: Path
+) -> "Localisation | None":
+    """Localisation on boxed images, if boxes are named.
+
+    Raises:
+        click.UsageError: boxes without images.
+    """
+    if boxes is None:
+        return None
+    if images is None:
+        raise click.UsageError("--boxes needs --images, the folder of the boxed images")
+    from chexnet.evaluation import localise_films
+
+    return localise_films(boxes, images, model, labels=labels, finding=finding)
+
+
+def draw_images(shown: Sequence[str], model: Path | None) -> "list[Film]":
+    """Images with their maps, each named as FILE=FINDING.
+
+    Raises:
+        click.UsageError: it is not of that form.
+        ValueError: the file cannot be read.
+    """
+    wanted = [text.rpartition("=") for text in shown]
+    for text, (_, separator, _) in zip(shown, wanted, strict=True):
+        if not separator:
+            raise click.UsageError(f"--show {text}: expected FILE=FINDING, such as image.png=Pneumonia")
+    if not wanted:
+        return []
+    # Imported here: a report without images needs no network runtime.
+    from chexnet.evaluation.model_run import draw_film
+
+    return [draw_film(model, Path(name), finding) for name, _, finding in wanted]
+
+
+def _wrong(what: str, why: str) -> click.UsageError:
+    return click.UsageError(f"{what}: {why}")
