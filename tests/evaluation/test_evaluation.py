@@ -332,7 +332,7 @@ def test_findings_of_any_name_are_evaluated_without_published_columns(tmp_path):
 
 def test_a_misspelt_finding_is_refused_with_its_neighbour(files, tmp_path):
     predicted = write(tmp_path / "p.csv", ["image", "Pnuemonia", "Hernia"], ["00000.png", "0.5", "0.1"])
-    with pytest.raises(BadTable, match=r"did you mean 'Pneumonia'.*--rename Pnuemonia=Pneumonia"):
+    with pytest.raises(BadTable, match=r"did you mean 'Pneumonia'.*`rename`, Pnuemonia=Pneumonia"):
         evaluate(predicted, files[1], FEW)
 
 

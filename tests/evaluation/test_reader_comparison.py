@@ -132,7 +132,7 @@ def test_thresholds_must_come_from_somewhere_else_than_the_films_read(files, tmp
 def test_thresholds_are_given_by_name(files):
     assert thresholds(files, given={"Pneumonia": 0.3}).of("pneumonia") == 0.3
     with pytest.raises(ValueError, match="expected a probability"):
-        thresholds(files, given={"Mass": 3})
+        thresholds(files, given={"Mass": 3.0})
     with pytest.raises(ValueError, match=r"Edema: no threshold given"):
         Thresholds({}, "given", {}).of("Edema")
 

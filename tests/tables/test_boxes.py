@@ -28,7 +28,7 @@ def test_nihs_torn_header_is_read(tmp_path):
 def test_a_table_without_findings_needs_one_named(tmp_path):
     path = write(tmp_path / "b.csv", ["image", "x", "y", "width", "height"], ["a.png", 0, 0, 512, 512])
     assert read_boxes(path, "Pneumonia")[0].finding == "Pneumonia"
-    with pytest.raises(BadTable, match="--finding"):
+    with pytest.raises(BadTable, match="with `finding`"):
         read_boxes(path)
 
 

@@ -75,7 +75,7 @@ def test_a_prefix_selects_the_columns_and_names_are_mapped(tmp_path):
         ([["image", "Mass"], ["", "0.1"]], "row 2 has no image name"),
         ([["image", "Mass"], ["a", "0.1", "0.2"]], "row 2 has 3 cells, the header 2"),
         ([["image", "Mass", "Mass"], ["a", "0.1", "0.2"]], "column 'Mass' is there twice"),
-        ([["picture", "Mass"], ["a", "0.1"]], "name it with --image-column"),
+        ([["picture", "Mass"], ["a", "0.1"]], "name it with `image_column`"),
         ([["image", "note"], ["a", "fine"]], "no column holds probabilities"),
         ([["image", "Mass", "Edema"], ["a", "0.1", "0,41"]], "column 'Edema': expected prob.*got '0,41'"),
         ([["image", "Mass", "pleural thickening"], ["a", "0.1", "n/a"]], "'pleural thickening': .*'n/a'"),
@@ -133,7 +133,7 @@ def test_bad_labels_are_refused_with_the_place(tmp_path, rows, reason):
 
 def test_a_forgotten_prefix_is_suggested(tmp_path):
     path = write(tmp_path / "l.csv", ["image", "Mass"], ["a", "1"])
-    with pytest.raises(BadTable, match="try --prefix prob_"):
+    with pytest.raises(BadTable, match="try `prefix` prob_"):
         read_labels(path, ["prob_Mass", "prob_Edema"])
 
 
