@@ -1,7 +1,8 @@
 """Writes what the documents say of the embedded model, from its file and ``docs/model-card.json``.
 
 ``python docs/generate_measured.py``, in seconds and without data: the model card, its reliability diagrams,
-and the marked parts of the README and of the results. ``python recipes/measure.py`` measures and ends in it.
+and the marked parts of the README and of the results. ``python -m recipes.card.measure`` measures and ends
+with it.
 """
 
 import re

@@ -40,6 +40,19 @@ def test_every_file_that_a_page_links_to_is_there(page: str) -> None:
         assert (path.parent / target).exists(), target
 
 
+COMMANDS = re.compile(r"python -m (recipes(?:\.\w+)+)")
+
+
+def test_every_recipe_that_is_named_as_a_command_can_be_run() -> None:
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+    pages += [*ROOT.glob("docs/*.md"), *ROOT.glob("recipes/**/*.py")]
+    named = {name for page in pages for name in COMMANDS.findall(page.read_text())}
+    assert {"recipes.embedded", "recipes.card.measure"} <= named
+    for name in named:
+        path = ROOT.joinpath(*name.split("."))
+        assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), name
+
+
 def defined(module, name):
     """Whether `module` defines `name`: a function, a class, a constant, or `Class.method` in that class."""
     body = ast.parse((ROOT / "chexnet" / module).read_text()).body

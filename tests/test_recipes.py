@@ -1,16 +1,10 @@
 """Laws of the recipes' measurements of confounds, on models that are known to be confounded."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "recipes"))
-
-from confounds import BARS, REGIONS, Films, changes, covered, mean_maps, told_apart
-
 from chexnet.radiograph import Preprocessing, Radiograph, network_input
+from recipes.card.confounds import BARS, REGIONS, Films, changes, covered, mean_maps, told_apart
 
 FINDINGS = ("Mass", "Pneumonia")
 

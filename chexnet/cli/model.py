@@ -41,7 +41,7 @@ def info(file: Path | None, as_json: bool) -> None:
 @click.option(
     "--evaluation",
     type=click.Path(path_type=Path),
-    help="Numbers of this file as recipes/measure.py writes them. Default: what the file holds.",
+    help="Numbers of this file as recipes/card/measure.py writes them. Default: what the file holds.",
 )
 @click.option(
     "--reliability",

@@ -97,7 +97,7 @@ class GateFile:
 
 
 def shipped_gate() -> GateFile:
-    """The gate in this package, as `recipes/gate.py` wrote it."""
+    """The gate in this package, as `recipes/gate/_2_network.py` wrote it."""
     content = importlib.resources.files("chexnet.models").joinpath("gate.onnx").read_bytes()
     model = onnx.load_from_string(content)
     (metadata,) = (entry.value for entry in model.metadata_props if entry.key == GATE_KEY)

@@ -100,7 +100,7 @@ def test_an_evaluation_of_another_file_is_refused(model, measured):
 @pytest.mark.parametrize("key", ["subgroups", "calibration", "comparisons", "confounds", "limits", "films"])
 def test_an_evaluation_that_lacks_a_part_is_refused(model, measured, key):
     measured.pop(key)
-    with pytest.raises(ValueError, match=f"the evaluation lacks '{key}'; run recipes/measure.py again"):
+    with pytest.raises(ValueError, match=f"the evaluation lacks '{key}'; run recipes/card/measure.py again"):
         model_card(model.metadata, model.identity, measured)
 
 

@@ -1,6 +1,6 @@
 """The model card, written from the model file and from one evaluation of it; nothing in it is typed by hand.
 
-The evaluation is what ``recipes/measure.py`` writes. Without it the card says what the file alone knows.
+The evaluation is what ``recipes/card/measure.py`` writes. Without it the card says what the file alone knows.
 """
 
 import json
@@ -43,7 +43,7 @@ And beyond the paper:
 
 
 def read_evaluation(path: Path) -> dict[str, Any]:
-    """The evaluation that ``recipes/measure.py`` wrote.
+    """The evaluation that ``recipes/card/measure.py`` wrote.
 
     Raises:
         ValueError: it is no such file.
@@ -52,10 +52,10 @@ def read_evaluation(path: Path) -> dict[str, Any]:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(
-            f"{path}: expected an evaluation as recipes/measure.py writes it ({error})"
+            f"{path}: expected an evaluation as recipes/card/measure.py writes it ({error})"
         ) from error
     if not isinstance(content, dict) or "model" not in content:
-        raise ValueError(f"{path}: expected an evaluation as recipes/measure.py writes it")
+        raise ValueError(f"{path}: expected an evaluation as recipes/card/measure.py writes it")
     return content
 
 
@@ -80,12 +80,12 @@ def model_card(
     if evaluation is not None and evaluation["model"]["sha256"] != identity.sha256:
         raise ValueError(
             f"the evaluation is of the file {evaluation['model']['sha256'][:12]}, the card of "
-            f"{identity.sha256[:12]}; run recipes/measure.py on this file"
+            f"{identity.sha256[:12]}; run recipes/card/measure.py on this file"
         )
     try:
         sections = _sections(metadata, identity, evaluation, reliability)
     except (KeyError, TypeError) as error:
-        raise ValueError(f"the evaluation lacks {error}; run recipes/measure.py again") from error
+        raise ValueError(f"the evaluation lacks {error}; run recipes/card/measure.py again") from error
     return "\n".join(f"## {title}\n\n{text}" if title else text for title, text in sections.items())
 
 
@@ -120,9 +120,9 @@ def _or_not(evaluation: Mapping[str, Any] | None, write: Callable[[Mapping[str, 
 def _head(identity: ModelIdentity, evaluation: Mapping[str, Any] | None) -> str:
     numbers = (
         "its own metadata alone. Sections that need an evaluation of its films say so: "
-        "`python recipes/measure.py` writes one, and `--evaluation` reads it."
+        "`python -m recipes.card.measure` writes one, and `--evaluation` reads it."
         if evaluation is None
-        else "an evaluation of it by `python recipes/measure.py` (`--evaluation`)."
+        else "an evaluation of it by `python -m recipes.card.measure` (`--evaluation`)."
     )
     return (
         f"# Model card: {identity.name}, version {identity.version}\n\n> {NOTICE}\n\n"
@@ -373,7 +373,7 @@ def _limits(evaluation: Mapping[str, Any] | None) -> str:
 
 def _repeat(evaluation: Mapping[str, Any] | None) -> str:
     if evaluation is None:
-        return "`python recipes/measure.py MODEL` measures a file on the open films.\n"
+        return "`python -m recipes.card.measure MODEL` measures a file on the open films.\n"
     images = evaluation["training_images"]
     which = images["is"] or "none that the recipes know"
     return (

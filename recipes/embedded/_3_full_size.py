@@ -1,16 +1,16 @@
 """Stage 3 of the embedded model: the DenseNet-121 of stage 2 at the network's full size.
 
-``python recipes/full_size.py``, after ``recipes/pretraining.py``. About 36 minutes on one core.
+``python -m recipes.embedded._3_full_size``, after stage 2. About 36 minutes on one core.
 """
 
 from dataclasses import replace
 
-from films import ROOT, THIRD_OF_CHILDREN
-from pretraining import FOLDER as PRETRAINING
-from pretraining import RECIPE as SMALL
-
 from chexnet.paper import IMAGE_SIZE
 from chexnet.training import Hardware, train
+from recipes.embedded._0_tables import THIRD_OF_CHILDREN
+from recipes.embedded._2_pretraining import FOLDER as PRETRAINING
+from recipes.embedded._2_pretraining import RECIPE as SMALL
+from recipes.open_images import ROOT
 
 RECIPE = replace(
     SMALL,

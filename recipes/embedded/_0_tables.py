@@ -1,45 +1,36 @@
-"""The training tables of the embedded model, from the open films: who is in which part, with which labels.
+"""Stage 0 of the embedded model: its training tables, from the open images.
 
-``python recipes/films.py`` writes ``runs/films/chestxray14-1330-and-kermany.csv`` in seconds, and beside it
-the same with every second and with every third child only, which train faster, and the adult films alone.
+``python -m recipes.embedded._0_tables`` writes ``runs/films/chestxray14-1330-and-kermany.csv`` in seconds.
+Beside it are the same table with every second and with every third child only, which train faster, and the
+adults alone. Each row has an image, its patient, its part and its labels.
 
-Films: 1,330 adult films of ChestX-ray14 with 14 labels, and 4,937 paediatric films (Kermany et al.) of
-which only pneumonia is known; the other 13 labels stay blank. Patients are drawn into training,
-validation and test within each source. The children of the test part are left out, to be measured on by
-``recipes/measure.py``; those of the other parts are trained on, so that adults alone decide calibration,
+Images: 1,330 of ChestX-ray14, nearly all of adults, with 14 labels; and 4,937 of children (Kermany et al.) of
+which only pneumonia is known: the other 13 labels stay blank. Patients are drawn into training,
+validation and test within each source. The children of the test part are left out, to be measured by
+``recipes/card/measure.py``; those of the other parts are trained on, so that adults alone decide calibration,
 thresholds, and which epoch is the best.
 
 The labels of ChestX-ray14 are read from reports by a text miner and are wrong in places. For training
-films the label is the mean of all that is known of it: the report's 0 or 1; the probability that a fully
+images the label is the mean of all that is known of it: the report's 0 or 1; the probability that a fully
 trained CheXNet gives (reproduce-chexnet, on its own test patients); for pneumonia, whether the
-radiologists of the RSNA challenge saw a lung opacity, or a normal film. Validation and test keep the
+radiologists of the RSNA challenge saw a lung opacity, or a normal radiograph. Validation and test keep the
 report's labels.
 """
 
 import csv
-import os
 from pathlib import Path
 
 import numpy as np
 
-from chexnet.datasets import split_patients
 from chexnet.paper import PATHOLOGIES
+from recipes.open_images import DATA, ROOT, parts, read
 
-ROOT = Path(__file__).resolve().parents[1]
-DATA = Path(os.environ.get("CHEXNET_DATA", ROOT.parent / "shared" / "data"))
 TABLE = ROOT / "runs" / "films" / "chestxray14-1330-and-kermany.csv"
 ADULTS = TABLE.with_name("chestxray14-1330-films.csv")
 HALF_OF_CHILDREN = TABLE.with_name("chestxray14-1330-and-half-of-kermany.csv")
 THIRD_OF_CHILDREN = TABLE.with_name("chestxray14-1330-and-third-of-kermany.csv")
-SHARES = {"train": 0.65, "validation": 0.15, "test": 0.2}
-SEED = 1
 
 Row = dict[str, object]
-
-
-def read(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def write(path: Path, rows: list[Row]) -> None:
@@ -48,14 +39,6 @@ def write(path: Path, rows: list[Row]) -> None:
         writer = csv.DictWriter(file, ["image", "patient", "split", *PATHOLOGIES])
         writer.writeheader()
         writer.writerows(rows)
-
-
-def parts(patients: list[str]) -> list[str]:
-    split = split_patients(patients, SHARES, seed=SEED)
-    named = np.empty(len(patients), dtype="U10")
-    for name in SHARES:
-        named[getattr(split, name)] = name
-    return named.tolist()
 
 
 def at_prevalence(probabilities: np.ndarray, prevalence: np.ndarray) -> np.ndarray:

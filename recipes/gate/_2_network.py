@@ -1,8 +1,8 @@
 """The gate: trained, its threshold chosen, tested, and written to ``chexnet/models/gate.onnx``.
 
-``python recipes/gate_pictures.py PACKAGES CHESTS && python recipes/gate.py`` (six minutes of one core);
-``python recipes/gate.py measure`` chooses and tests again without training. Films are kept apart by patient
-as in ``recipes/films.py``.
+``python -m recipes.gate._2_network``, after ``recipes/gate/_1_images.py`` (six minutes of one core);
+``python -m recipes.gate._2_network measure`` chooses and tests again without training. Patients are kept
+apart as in ``recipes/open_images.py``.
 """
 
 import json
@@ -13,9 +13,6 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import onnx
 import torch
-from bars import between_bars
-from films import ROOT
-from gate_pictures import GATE, SIZE, SOURCES
 from scipy.special import softmax
 from torch import Tensor
 from torch.nn import functional
@@ -24,6 +21,9 @@ from chexnet._onnx import open_session
 from chexnet.classifier.gate import GATE_CLASSES, GateMeasure
 from chexnet.models.gate_network import GATE_SIZE, GateNetwork, gate_graph, shrinking, write_gate
 from chexnet.statistics import wilson_interval
+from recipes.gate._1_images import GATE, SIZE, SOURCES
+from recipes.letterbox import between_bars
+from recipes.open_images import ROOT
 
 FILE = ROOT / "chexnet" / "models" / "gate.onnx"
 CLASSES = tuple(GATE_CLASSES)
@@ -341,7 +341,13 @@ def main() -> None:
     gate = computed_by(model)
     threshold = choose_threshold(gate, pictures)
     print(f"threshold {threshold}")
-    recipe = {"recipe": "recipes/gate.py", "steps": STEPS, "batch": BATCH, "rate": RATE, "seed": SEED}
+    recipe = {
+        "recipe": "recipes/gate/_2_network.py",
+        "steps": STEPS,
+        "batch": BATCH,
+        "rate": RATE,
+        "seed": SEED,
+    }
     metadata = {
         "classes": CLASSES,
         "threshold": threshold,

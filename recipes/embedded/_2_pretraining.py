@@ -1,15 +1,15 @@
 """Stage 2 of the embedded model: a DenseNet-121 from random weights, small, learns from labels and teacher.
 
-``python recipes/pretraining.py``, after ``recipes/teacher.py``. About 28 minutes on one core.
+``python -m recipes.embedded._2_pretraining``, after stage 1. About 28 minutes on one core.
 """
 
 from dataclasses import replace
 
-from films import ROOT, TABLE
-from teacher import FOLDER as TEACHER
-from teacher import RECIPE as TEACHERS
-
 from chexnet.training import Hardware, train
+from recipes.embedded._0_tables import TABLE
+from recipes.embedded._1_teacher import FOLDER as TEACHER
+from recipes.embedded._1_teacher import RECIPE as TEACHERS
+from recipes.open_images import ROOT
 
 RECIPE = replace(
     TEACHERS,

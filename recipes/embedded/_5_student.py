@@ -3,18 +3,18 @@
 The released weights are the mean of those of stage 3 and of this one, whose validation loss is lower than
 that of either.
 
-``python recipes/default_model.py``, after ``recipes/full_size.py`` and ``recipes/second_teacher.py``. About
+``python -m recipes.embedded._5_student``, after stages 3 and 4. About
 40 minutes on one core; the model file is ``runs/default/chexnet-densenet121.onnx``.
 """
 
 from dataclasses import replace
 
-from films import HALF_OF_CHILDREN, ROOT
-from full_size import FOLDER as FULL_SIZE
-from full_size import RECIPE as BEFORE
-from second_teacher import FOLDER as TEACHER
-
 from chexnet.training import Hardware, train
+from recipes.embedded._0_tables import HALF_OF_CHILDREN
+from recipes.embedded._3_full_size import FOLDER as FULL_SIZE
+from recipes.embedded._3_full_size import RECIPE as BEFORE
+from recipes.embedded._4_second_teacher import FOLDER as TEACHER
+from recipes.open_images import ROOT
 
 RECIPE = replace(
     BEFORE,

@@ -1,0 +1,1 @@
+"""How the networks of this project are made and measured: `python -m recipes.…`, from the clone."""

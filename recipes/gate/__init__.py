@@ -1,0 +1,1 @@
+"""The gate: its images, then its network."""
