@@ -8,6 +8,7 @@ import click
 from chexnet.classifier import Classifier, GateMetadata, InvalidModel, load, verify
 from chexnet.classifier.metadata import FindingMetadata
 from chexnet.classifier.prediction import NO_MAPS
+from chexnet.findings import display_name
 from chexnet.statistics import Estimate
 
 _MAPS = {
@@ -134,7 +135,7 @@ def _card(classifier: Classifier) -> str:
         auroc = "not estimable" if area is None else area.text(3)
         threshold = finding.threshold(classifier.policy)
         line = (
-            f"{finding.finding:<20}{auroc:>24}{finding.positives:>10}{finding.negatives:>10}"
+            f"{display_name(finding.finding):<20}{auroc:>24}{finding.positives:>10}{finding.negatives:>10}"
             f"{'–' if threshold is None else f'{threshold:.3f}':>16}{_calibration(finding):>24}"
         )
         lines.append(line if finding.validated else click.style(f"{line}  not validated", dim=True))

@@ -18,6 +18,7 @@ from chexnet.classifier import (
 )
 from chexnet.classifier.prediction import encodable
 from chexnet.cli.shared import NOTHING_DONE, SOME_LEFT_OUT, build, errors, options_from
+from chexnet.findings import display_name
 
 MANY = 20
 """From this many images on, one line per image is printed instead of a table."""
@@ -154,7 +155,9 @@ class _Text:
 
 def _in_one_line(prediction: Prediction) -> str:
     present = [
-        f"{finding.finding} {finding.probability:.0%}" for finding in prediction.findings if finding.present
+        f"{display_name(finding.finding)} {finding.probability:.0%}"
+        for finding in prediction.findings
+        if finding.present
     ]
     return ", ".join(present) or "no finding at its threshold"
 
@@ -173,6 +176,6 @@ def _as_table(prediction: Prediction) -> str:
 def _row(finding: FindingPrediction) -> str:
     threshold = "" if finding.threshold is None else f"{finding.threshold:.1%}"
     verdict = {True: "PRESENT", False: "", None: "" if finding.validated else "not validated"}
-    line = f"{finding.finding:<20}{finding.probability:>12.1%}{threshold:>11}"
+    line = f"{display_name(finding.finding):<20}{finding.probability:>12.1%}{threshold:>11}"
     row = f"{line}  {verdict[finding.present]}".rstrip()
     return row if finding.validated else click.style(row, dim=True)

@@ -12,7 +12,13 @@ from chexnet.cli.inputs import column_names, draw_images, find_localisation
 from chexnet.cli.readers import run_readers
 from chexnet.cli.shared import FILE, errors, finding_option, model_option, progress_bar, threshold_option
 from chexnet.evaluation import ReaderComparison, ReadersOptions
-from chexnet.report.page import write_report
+
+try:
+    from chexnet.report.page import write_report
+except ModuleNotFoundError as error:
+    raise click.ClickException(
+        f"the report needs {error.name}, which the light install leaves out; install chexnet[report]"
+    ) from error
 
 
 @click.command(name="report")

@@ -13,6 +13,7 @@ from matplotlib.patheffects import withStroke
 
 from chexnet.evaluation.evaluate import Evaluation
 from chexnet.evaluation.reader_comparison import ReaderComparison
+from chexnet.findings import display_name
 from chexnet.literature import TABLE_2_COLUMNS
 from chexnet.statistics import Estimate, reliability_curve, roc_curve
 from chexnet.statistics.curve_bands import precision_recall_band, roc_band
@@ -129,7 +130,7 @@ def calibration_figure(tests: Mapping[str, Mapping[str, Any]]) -> Figure:
         axes.errorbar(
             after["mean_probability"], middle, yerr=error, fmt="o", markersize=3, color=GREEN, linewidth=0.8
         )
-        axes.set(xlim=(0, top), ylim=(0, top), title=_spoken(name))
+        axes.set(xlim=(0, top), ylim=(0, top), title=display_name(name))
     figure.supxlabel("predicted probability", fontsize=8)
     figure.supylabel("observed frequency", fontsize=8)
     return figure
@@ -150,7 +151,7 @@ def table_2_figure(evaluation: Evaluation) -> Figure:
         for marker, colour, column in zip(_MARKERS, (GREY, PURPLE, ORANGE), TABLE_2_COLUMNS, strict=True):
             label = f"{column.system}, {column.split}"
             axes.plot([], [], marker, color=colour, fillstyle="none", label=label)
-    _rows(axes, [_spoken(name) for name in names])
+    _rows(axes, [display_name(name) for name in names])
     axes.set_xlabel(f"AUROC with {evaluation.options.confidence:.0%} interval")
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
     return figure
@@ -199,7 +200,7 @@ def readers_figure(comparison: ReaderComparison) -> Figure:
             axes.plot(*points[name], "^", color=ORANGE, markersize=7, label=f"{number}: {name}")
     _number(axes, {n: points[name] for n, name in enumerate(comparison.readers, start=1) if name in points})
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
-    axes.set(xlabel="1 - specificity", ylabel="sensitivity", title=_spoken(comparison.finding))
+    axes.set(xlabel="1 - specificity", ylabel="sensitivity", title=display_name(comparison.finding))
     # More names than this are looked up in the table.
     handles, names = axes.get_legend_handles_labels()
     shown = len(handles) if len(comparison.readers) <= _MOST_NAMED else len(handles) - len(comparison.readers)
@@ -255,7 +256,7 @@ def _grid(
             axes.set(xlim=(0, 1), ylim=(0, 1.01), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
         if y == "" and number % columns:
             axes.set_yticklabels([])
-        axes.set_title(_spoken(name), loc="left")
+        axes.set_title(display_name(name), loc="left")
     figure.supxlabel(x)
     if y:
         figure.supylabel(y)
@@ -310,10 +311,6 @@ def _known(evaluation: Evaluation, name: str) -> tuple[np.ndarray, np.ndarray, n
         raise ValueError("curves need the images; an evaluation that was read from its JSON has none")
     known = cohort.known(name)
     return cohort.present(name)[known], cohort.probabilities(name)[known], cohort.clusters[known]
-
-
-def _spoken(name: str) -> str:
-    return name.replace("_", " ")
 
 
 def _stacked(measure: Estimate) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chexnet.evaluation.map_localisation import FindingLocalisation, Localisation
+from chexnet.findings import display_name
 from chexnet.literature import WANG_2017, WANG_2017_IOU
 from chexnet.report.tables import Grid
 from chexnet.statistics import Estimate
@@ -59,7 +60,7 @@ def show_localisation(result: Localisation) -> str:
 def finding_line(one: FindingLocalisation, resampled: str) -> str:
     """Films, and the pointing game beside its control."""
     return (
-        f"{one.finding}: {one.films} films of {one.patients} {resampled}; pointing game "
+        f"{display_name(one.finding)}: {one.films} films of {one.patients} {resampled}; pointing game "
         f"{one.pointing.text(3)}, control {one.control_pointing:.3f}"
     )
 

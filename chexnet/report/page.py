@@ -17,6 +17,7 @@ from chexnet.evaluation.evaluate import Evaluation
 from chexnet.evaluation.map_localisation import Localisation
 from chexnet.evaluation.model_run import Film
 from chexnet.evaluation.reader_comparison import ReaderComparison
+from chexnet.findings import display_name
 from chexnet.report.figures import (
     film_figure,
     operating_places,
@@ -321,20 +322,24 @@ def _subgroups(evaluation: Evaluation, drawn: dict[str, Figure]) -> str:
 
 
 def _readers(one: ReaderComparison, drawn: dict[str, Figure]) -> str:
+    name = display_name(one.finding)
     parts = [
-        heading(one.finding.replace("_", " ")),
+        heading(name),
         paragraph(study_line(one)),
-        table(readers_grid(one), f"{one.finding}: each rater's mean F1 against each of the others (Table 1)"),
+        table(
+            readers_grid(one),
+            f"{name}: each rater's mean F1 against each of the others (Table 1)",
+        ),
         paragraph(verdict(one)),
         paragraph(agreement_line(one)),
-        table(consensus_grid(one), f"{one.finding}: against the majority of radiologists"),
-        table(kappa_grid(one), f"{one.finding}: agreement of every two radiologists"),
+        table(consensus_grid(one), f"{name}: against the majority of radiologists"),
+        table(kappa_grid(one), f"{name}: agreement of every two radiologists"),
     ]
     if f"readers-{one.finding}" in drawn:
         parts.append(
             _picture(
                 drawn[f"readers-{one.finding}"],
-                f"ROC curve of the model for {one.finding} with the radiologists as points; the points are "
+                f"ROC curve of the model for {name} with the radiologists as points; the points are "
                 "in the table above.",
                 "The model's ROC against the majority of all radiologists; each radiologist (triangle) "
                 "against the majority of the others, so the two do not have quite the same reference.",

@@ -6,6 +6,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from chexnet.findings import display_name
 from chexnet.paper import TABLE_2
 from chexnet.report.figures import BLUE, GREEN, ORANGE, PURPLE, STYLE
 from chexnet.statistics import Estimate
@@ -33,7 +34,7 @@ def table_2_figure(measured: Mapping[str, Mapping[str, Estimate]]) -> Figure:
                 axes.plot((one.low, one.high), (height, height), color=colour, linewidth=1.2)
             published = TABLE_2[title][finding]
             axes.plot(published, height, marker, color=colour, markersize=4.5, fillstyle="none")
-    axes.set_yticks(range(len(findings)), [name.replace("_", " ") for name in findings])
+    axes.set_yticks(range(len(findings)), [display_name(name) for name in findings])
     axes.set_ylim(len(findings) - 0.5, -0.5)
     axes.grid(axis="x", alpha=0.3, linewidth=0.5)
     axes.set_xlabel("AUROC with its interval")

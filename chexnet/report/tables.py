@@ -11,6 +11,11 @@ from chexnet.findings import display_name
 from chexnet.literature import TABLE_2_COLUMNS
 from chexnet.paper import PATHOLOGIES
 
+WIDEST = 120
+"""Characters of a line that a terminal shows without breaking it."""
+
+_BETWEEN = len(" | ")
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -19,13 +24,40 @@ class Grid:
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
 
-    def markdown(self) -> str:
-        """With aligned columns."""
-        table = [list(self.head), *(list(row) for row in self.rows)]
-        widths = [max(len(row[column]) for row in table) for column in range(len(self.head))]
+    def markdown(self, width: int = WIDEST) -> str:
+        """With aligned columns. A wider table is split into parts that each repeat the first column."""
+        return "\n\n".join(part._aligned() for part in self.parts(width))
+
+    def parts(self, width: int = WIDEST) -> "list[Grid]":
+        """Tables of some of the columns each, none wider than ``width`` where that can be."""
+        first, *others = self._widths()
+        groups: list[list[int]] = []
+        left = 0
+        for column, needed in enumerate(others, start=1):
+            if not groups or needed + _BETWEEN > left:
+                groups.append([0])
+                left = width - first - _BETWEEN - 1
+            groups[-1].append(column)
+            left -= needed + _BETWEEN
+        if len(groups) < 2:
+            return [self]
+        return [
+            Grid(
+                [self.head[column] for column in group],
+                [[row[column] for column in group] for row in self.rows],
+            )
+            for group in groups
+        ]
+
+    def _widths(self) -> list[int]:
+        table = [self.head, *self.rows]
+        return [max(len(row[column]) for row in table) for column in range(len(self.head))]
+
+    def _aligned(self) -> str:
+        widths = self._widths()
         lines = [
             "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
-            for row in table
+            for row in (self.head, *self.rows)
         ]
         lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
         return "\n".join(lines)
@@ -75,7 +107,7 @@ def other_measures(evaluation: Evaluation) -> Grid:
     """AUPRC and calibration."""
     rows = [
         [
-            name,
+            display_name(name),
             f"{one.positives / (one.positives + one.negatives):.2%}"
             if one.positives + one.negatives
             else "–",
@@ -92,7 +124,7 @@ def other_measures(evaluation: Evaluation) -> Grid:
 def operating_points(evaluation: Evaluation) -> Grid:
     """F1, sensitivity, specificity, PPV and NPV at the thresholds."""
     rows = [
-        [name, f"{one.threshold:.4g}", *(one.decisions[which].text(3) for which in DECISIONS)]
+        [display_name(name), f"{one.threshold:.4g}", *(one.decisions[which].text(3) for which in DECISIONS)]
         for name, one in evaluation.findings.items()
         if one.threshold is not None
     ]
@@ -103,7 +135,7 @@ def comparison_grid(comparison: ModelComparison) -> Grid:
     """Paired differences with Holm's correction."""
     rows = [
         [
-            name,
+            display_name(name),
             one.first.text(4),
             one.second.text(4),
             one.difference.text(4, signed=True),
@@ -128,7 +160,7 @@ def subgroup_grid(subgroups: Sequence[Subgroup]) -> Grid:
         ]
         for one in subgroups
     ]
-    return Grid(["AUROC", "images", "patients", *findings], rows)
+    return Grid(["AUROC", "images", "patients", *map(display_name, findings)], rows)
 
 
 def gap_grid(gaps: Iterable[Gap]) -> Grid:
@@ -137,7 +169,7 @@ def gap_grid(gaps: Iterable[Gap]) -> Grid:
     return Grid(
         ["finding", "grouping", "highest", "lowest", "difference of AUROC"],
         [
-            [gap.finding, gap.grouping, gap.highest, gap.lowest, gap.difference.text(3)]
+            [display_name(gap.finding), gap.grouping, gap.highest, gap.lowest, gap.difference.text(3)]
             for gap in sorted(clear, key=lambda gap: -(gap.difference.value or 0))
         ],
     )
@@ -150,7 +182,12 @@ def readers_grid(one: ReaderComparison) -> Grid:
     rows.append([one.model_name, f"{one.present[one.model_name]}", one.model.text(3)])
     rows.append(["difference", "", one.difference.text(3, signed=True)])
     return Grid(
-        [f"{one.finding}: F1 against each of the others", "calls present", "mean F1 (interval)"], rows
+        [
+            f"{display_name(one.finding)}: F1 against each of the others",
+            "calls present",
+            "mean F1 (interval)",
+        ],
+        rows,
     )
 
 

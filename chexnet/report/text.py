@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from chexnet.evaluation.comparison import ModelComparison
 from chexnet.evaluation.evaluate import Evaluation
 from chexnet.evaluation.reader_comparison import ReaderComparison
+from chexnet.findings import display_name
 from chexnet.paper import PATHOLOGIES
 from chexnet.report.tables import (
     comparison_grid,
@@ -94,7 +95,11 @@ def show_comparison(comparison: ModelComparison) -> str:
 
 def reasons(evaluation: Evaluation) -> list[str]:
     """Why numbers or intervals are missing from the main table."""
-    return [f"{name}: {one.auroc.reason}" for name, one in evaluation.findings.items() if one.auroc.reason]
+    return [
+        f"{display_name(name)}: {one.auroc.reason}"
+        for name, one in evaluation.findings.items()
+        if one.auroc.reason
+    ]
 
 
 def show_readers(one: ReaderComparison) -> str:

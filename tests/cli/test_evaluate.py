@@ -38,7 +38,7 @@ def test_foreign_names_are_mapped_and_the_json_is_written(chexnet_cli, tables, t
     found = json.loads((tmp_path / "o.json").read_text())["findings"]["Pleural_Thickening"]
     assert (found["positives"], found["negatives"]) == (20, 20)
     assert found["auroc_ci"][0] < found["auroc"] < found["auroc_ci"][1]
-    assert "| Pleural_Thickening" in ran.out
+    assert "| Pleural thickening" in ran.out
     assert "40 images of 20 patients" in ran.out
 
 

@@ -15,6 +15,7 @@ from chexnet.classifier.classifier import DEFAULT_MODEL, NOT_CHECKED
 from chexnet.classifier.gate import EXPECTED, GATE_CLASSES
 from chexnet.classifier.metadata import KEY
 from chexnet.cli import main
+from chexnet.findings import display_name
 from chexnet.paper import PATHOLOGIES
 
 DIM = "\x1b[2m"
@@ -101,7 +102,7 @@ def test_status_1_means_nothing_could_be_done(
 
 def test_the_table_for_people_names_every_finding_and_the_notice(chexnet_cli, example_film: Path) -> None:
     out = chexnet_cli("predict", example_film).out
-    assert all(pathology in out for pathology in PATHOLOGIES)
+    assert all(display_name(pathology) in out for pathology in PATHOLOGIES)
     assert "not a medical device" in out
 
 

@@ -1,4 +1,19 @@
 import csv
+import subprocess
+import sys
+
+WITHOUT_MATPLOTLIB = """
+import sys
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "matplotlib":
+            raise ModuleNotFoundError(f"No module named {name!r}", name="matplotlib")
+
+sys.meta_path.insert(0, Blocker())
+from chexnet.cli import main
+main(["report", "predictions.csv", "--labels", "labels.csv"])
+"""
 
 
 def write(path, *rows):
@@ -70,3 +85,13 @@ def test_localise_reports_boxes_that_are_none(chexnet_cli, tmp_path):
         ran = chexnet_cli("localise", tmp_path / name, "--images", tmp_path)
         assert ran.status == 1
         assert reason in ran.err
+
+
+def test_the_light_install_says_what_a_report_needs():
+    ended = subprocess.run(
+        [sys.executable, "-c", WITHOUT_MATPLOTLIB], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        "Error: the report needs matplotlib, which the light install leaves out; install chexnet[report]\n"
+    )
