@@ -1,24 +1,26 @@
 """The gate's network, and how it becomes one more output of a model file."""
 
+import copy
 import hashlib
 import importlib.resources
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+import onnx.compose
+import torch
+from onnx import helper
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from chexnet.arrays import Float, Float32
+from chexnet.models.onnx_export import store_float16, trace_onnx
 from chexnet.radiograph import Preprocessing, resized
 
 GATE_SIZE = 32
-"""Side of the square that the gate looks at: ribs are gone, lungs, heart and arms are there."""
+"""Side of the square that the gate looks at, in pixels: too coarse for ribs, enough for lungs and heart."""
 
 GATE_KEY = "chexnet-gate"
 """The ONNX metadata property of the gate's own file, as JSON."""
@@ -38,7 +40,7 @@ class GateLayer(nn.Module):
     def __init__(self, before: int, after: int, kernel: int) -> None:
         super().__init__()
         self.convolution = nn.Conv2d(before, after, kernel, stride=2, padding=kernel // 2, bias=False)
-        self.norm = nn.BatchNorm2d(after)
+        self.norm: nn.Module = nn.BatchNorm2d(after)
 
     def forward(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d i j"]:
         """Half as many rows and columns."""
@@ -112,43 +114,49 @@ def write_gate(gate: onnx.ModelProto, path: Path, metadata: str) -> None:
 
 def gate_graph(network: GateNetwork) -> onnx.ModelProto:
     """The graph from `grey` (batch, 32, 32) to `gate` (batch, classes); weights are rounded to float16."""
-    graph = _Graph("gate")
-    axes = graph.constant("axes", np.array([1, 2]))
-    mean = graph.node("ReduceMean", ["grey", axes], keepdims=1)
-    centred = graph.node("Sub", ["grey", mean])
-    squares = graph.node("ReduceMean", [graph.node("Mul", [centred, centred]), axes], keepdims=1)
-    deviation = graph.node("Sqrt", [squares])
-    least = graph.constant("least_deviation", np.float32(LEAST_DEVIATION))
-    maps = graph.node("Div", [centred, graph.node("Add", [deviation, least])])
-    maps = graph.node("Unsqueeze", [maps, graph.constant("channel", np.array([1]))])
-    for number, layer in enumerate(network.eval().layers):
+    released = copy.deepcopy(network).eval()
+    for layer in released.layers:
         assert isinstance(layer, GateLayer)
-        weights = graph.weights(f"layer{number}", fuse_conv_bn_eval(layer.convolution, layer.norm))
-        edge = layer.convolution.padding[0]
-        maps = graph.node("Relu", [graph.node("Conv", [maps, *weights], pads=[edge] * 4, strides=[2, 2])])
-    flat = graph.node("Flatten", [maps])
-    hidden = graph.node("Gemm", [flat, *graph.weights("hidden", network.hidden)], transB=1)
-    last = [graph.node("Relu", [hidden]), *graph.weights("classifier", network.classifier)]
-    graph.node("Gemm", last, output="gate", transB=1)
-    classes = network.classifier.out_features
-    return graph.model(("grey", ["batch", GATE_SIZE, GATE_SIZE]), ("gate", ["batch", classes]))
+        layer.convolution, layer.norm = fuse_conv_bn_eval(layer.convolution, layer.norm), nn.Identity()
+    for part in released.modules():
+        if isinstance(part, nn.Conv2d | nn.Linear):
+            part.weight.data = part.weight.data.half().float()
+    example = torch.zeros(2, GATE_SIZE, GATE_SIZE)
+    return _prefixed(store_float16(trace_onnx(released, example, "grey", ["gate"])), "gate.")
+
+
+class _GateInput(nn.Module):
+    """From a model's input to what the gate looks at, as `gate_input` does."""
+
+    def __init__(self, size: int, preprocessing: Preprocessing) -> None:
+        super().__init__()
+        self._mean, self._std = preprocessing.mean[0], preprocessing.std[0]
+        self._shrink = torch.from_numpy(shrinking(size).copy())
+
+    def forward(self, images: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch 32 32"]:
+        grey = images[:, 0] * self._std + self._mean
+        shrunk: Tensor = self._shrink @ grey @ self._shrink.T
+        return shrunk
 
 
 def add_gate_graph(model: onnx.ModelProto, gate: onnx.ModelProto, preprocessing: Preprocessing) -> None:
     """Let `model` compute the output `gate` as well, from its input `image`, as `gate_input` does."""
     size = model.graph.input[0].type.tensor_type.shape.dim[-1].dim_value
-    graph = _Graph("gate.input")
-    first = graph.node("Gather", ["image", graph.constant("first", np.array(0))], axis=1)
-    scaled = graph.node("Mul", [first, graph.constant("std", np.float32(preprocessing.std[0]))])
-    grey = graph.node("Add", [scaled, graph.constant("mean", np.float32(preprocessing.mean[0]))])
-    rows = graph.constant("rows", shrinking(size))
-    columns = graph.node("Transpose", [rows], perm=[1, 0])
-    graph.node("MatMul", [graph.node("MatMul", [rows, grey]), columns], output="grey")
-    model.graph.initializer.extend([*graph.constants, *gate.graph.initializer])
-    model.graph.node.extend([*graph.nodes, *gate.graph.node])
-    model.graph.output.extend(gate.graph.output)
+    # Two images: an example of one would make the number of images a constant of the graph.
+    traced = trace_onnx(_GateInput(size, preprocessing), torch.zeros(2, 3, size, size), "image", ["grey"])
+    seen = _prefixed(traced, "gate.input.")
+    seen.ir_version = gate.ir_version
+    whole = onnx.compose.merge_models(seen, gate, io_map=[("grey", "grey")]).graph
+    model.graph.initializer.extend(whole.initializer)
+    model.graph.node.extend(whole.node)
+    model.graph.output.extend(whole.output)
     batch = model.graph.input[0].type.tensor_type.shape.dim[0].dim_param
     model.graph.output[-1].type.tensor_type.shape.dim[0].dim_param = batch
+
+
+def _prefixed(model: onnx.ModelProto, prefix: str) -> onnx.ModelProto:
+    """With names that collide with no other graph's; inputs and outputs keep theirs."""
+    return onnx.compose.add_prefix(model, prefix, rename_inputs=False, rename_outputs=False)
 
 
 def remove_gate_graph(model: onnx.ModelProto) -> None:
@@ -167,43 +175,3 @@ def gate_input(
     grey = images[:, 0] * np.float32(preprocessing.std[0]) + np.float32(preprocessing.mean[0])
     shrink = shrinking(images.shape[-1])
     return np.asarray(shrink @ grey @ shrink.T)
-
-
-class _Graph:
-    """Nodes and constants, named so that they collide with nobody's."""
-
-    def __init__(self, prefix: str) -> None:
-        self.prefix = prefix
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
-
-    def node(self, kind: str, inputs: Sequence[str], *, output: str | None = None, **attributes: Any) -> str:
-        name = output or f"{self.prefix}.{len(self.nodes)}"
-        node = helper.make_node(
-            kind, list(inputs), [name], f"{self.prefix}.{kind}.{len(self.nodes)}", **attributes
-        )
-        self.nodes.append(node)
-        return name
-
-    def constant(self, name: str, value: np.ndarray | np.generic) -> str:
-        self.constants.append(numpy_helper.from_array(np.asarray(value), f"{self.prefix}.{name}"))
-        return f"{self.prefix}.{name}"
-
-    def weights(self, name: str, layer: nn.Conv2d | nn.Linear) -> list[str]:
-        """Weight and bias; the weight is stored in two bytes and cast before its use."""
-        assert layer.bias is not None
-        stored = self.constant(f"{name}.half", layer.weight.detach().numpy().astype(np.float16))
-        weight = self.node("Cast", [stored], output=f"{self.prefix}.{name}.weight", to=TensorProto.FLOAT)
-        return [weight, self.constant(f"{name}.bias", layer.bias.detach().numpy())]
-
-    def model(
-        self, given: tuple[str, Sequence[str | int]], found: tuple[str, Sequence[str | int]]
-    ) -> onnx.ModelProto:
-        given_info, found_info = (
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in (given, found)
-        )
-        graph = helper.make_graph(self.nodes, "gate", [given_info], [found_info], self.constants)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)])
-        model.ir_version = 10
-        onnx.checker.check_model(model)
-        return model

@@ -3,14 +3,14 @@
 import copy
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from chexnet._files import write_whole
@@ -67,7 +67,7 @@ def export_onnx(
         ExportMismatch: that difference exceeds `TOLERANCE`.
     """
     network = copy.deepcopy(network).cpu().eval()
-    model = _store_float16(_to_onnx(network, images.shape[-1]))
+    model = store_float16(_to_onnx(network, images.shape[-1]))
     helper.set_model_props(model, dict(metadata))
     onnx.checker.check_model(model)
     content = model.SerializeToString()
@@ -82,10 +82,23 @@ def export_onnx(
 
 
 def _to_onnx(network: Network, size: int) -> onnx.ModelProto:
-    batch = torch.export.Dim("batch", min=1)
     example = torch.zeros(2, 3, size, size)
     with torch.inference_mode():
         has_maps = network(example).maps is not None
+    return trace_onnx(network, example, "image", ["logits", "maps"] if has_maps else ["logits"])
+
+
+def trace_onnx(
+    module: nn.Module, example: Float[Tensor, "batch ..."], given: str, outputs: Sequence[str]
+) -> onnx.ModelProto:
+    """The graph of a module with one input, for any number of images.
+
+    Args:
+        module: in evaluation mode.
+        example: an input; its first axis becomes the dimension `batch`.
+        given: name of the input.
+        outputs: names of the outputs.
+    """
     exporter_log = logging.getLogger("torch.onnx")
     level = exporter_log.level
     exporter_log.setLevel(logging.ERROR)  # its notes on operators of other packages say nothing to our users
@@ -93,12 +106,12 @@ def _to_onnx(network: Network, size: int) -> onnx.ModelProto:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             program = torch.onnx.export(
-                network,
+                module,
                 (example,),
                 dynamo=True,
-                input_names=["image"],
-                output_names=["logits", "maps"] if has_maps else ["logits"],
-                dynamic_shapes=({0: batch},),
+                input_names=[given],
+                output_names=list(outputs),
+                dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
                 verbose=False,
             )
     finally:
@@ -119,7 +132,7 @@ def _forget_the_exporters_notes(model: onnx.ModelProto) -> None:
     del model.functions[:]
 
 
-def _store_float16(model: onnx.ModelProto) -> onnx.ModelProto:
+def store_float16(model: onnx.ModelProto) -> onnx.ModelProto:
     """Store each float32 tensor that is exact in float16 in two bytes, with a Cast before its use."""
     casts = []
     for tensor in model.graph.initializer:

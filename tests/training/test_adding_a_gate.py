@@ -114,3 +114,12 @@ def test_a_gate_that_computes_something_else_inside_is_not_written(
     with pytest.raises(ValueError, match="its gate gives"):
         add_gate(DEFAULT_MODEL, tmp_path / "gated.onnx")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_embedded_model_keeps_its_gate_when_the_gate_is_added_again(
+    gated_model: Path, images: np.ndarray
+) -> None:
+    """The shipped file was made by an earlier writer of the same network."""
+    before, after = chexnet.load(DEFAULT_MODEL, threads=1), chexnet.load(gated_model, threads=1)
+    np.testing.assert_allclose(after.kinds(images), before.kinds(images), rtol=0, atol=1e-5)
+    assert after.metadata.gate == before.metadata.gate
