@@ -15,9 +15,9 @@ import torch
 from timing import report
 from torch.nn import functional
 
+from chexnet.models import NETWORKS
 from chexnet.training import TrainConfig
 from chexnet.training.module import CheXNetModule
-from chexnet.training.networks import NETWORKS
 
 CONFIG = TrainConfig(max_epochs=1)
 BATCH = 16

@@ -5,6 +5,7 @@ from chexnet.models.densenet import DenseNet121
 from chexnet.models.efficientnet import EfficientNetLite0
 from chexnet.models.network import Network, NetworkOutput
 from chexnet.models.onnx_export import ExportMismatch, export_onnx, round_to_float16
+from chexnet.models.registry import NETWORKS, build_network
 from chexnet.models.wang2017 import Wang2017
 from chexnet.models.weights import (
     Checkpoint,
@@ -18,6 +19,7 @@ from chexnet.models.weights import (
 from chexnet.models.yao2017 import Yao2017
 
 __all__ = [
+    "NETWORKS",
     "CamNetwork",
     "Checkpoint",
     "DenseNet121",
@@ -28,6 +30,7 @@ __all__ = [
     "Wang2017",
     "WeightsMismatch",
     "Yao2017",
+    "build_network",
     "export_onnx",
     "imagenet_state",
     "load_state",

@@ -116,7 +116,7 @@ def gate_graph(network: GateNetwork) -> onnx.ModelProto:
     """The graph from `grey` (batch, 32, 32) to `gate` (batch, classes); weights are rounded to float16."""
     released = copy.deepcopy(network).eval()
     for layer in released.layers:
-        assert isinstance(layer, GateLayer)
+        assert isinstance(layer, GateLayer) and isinstance(layer.norm, nn.BatchNorm2d)
         layer.convolution, layer.norm = fuse_conv_bn_eval(layer.convolution, layer.norm), nn.Identity()
     for part in released.modules():
         if isinstance(part, nn.Conv2d | nn.Linear):

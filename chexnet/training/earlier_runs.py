@@ -13,12 +13,19 @@ import torch
 
 from chexnet.leakage import read_training_list
 from chexnet.leakage.training_images import TRAINING_IDS
-from chexnet.models import Checkpoint, Network, imagenet_state, load_state, read_checkpoint
+from chexnet.models import (
+    NETWORKS,
+    Checkpoint,
+    Network,
+    build_network,
+    imagenet_state,
+    load_state,
+    read_checkpoint,
+)
 from chexnet.tables import hash_image_ids
 from chexnet.training.callbacks import PROVENANCE
 from chexnet.training.config import TrainConfig
 from chexnet.training.data import TrainingData
-from chexnet.training.networks import NETWORKS, build_network
 
 
 @dataclass(frozen=True)
@@ -145,7 +152,7 @@ class FinishedRun:
 
     def network(self, config: TrainConfig) -> Network:
         """Its network, trained."""
-        network = build_network(self.name, config, None)
+        network = build_network(self.name, len(config.findings), None)
         load_state(network, self.state)
         return network
 

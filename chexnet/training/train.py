@@ -17,7 +17,7 @@ from lightning.fabric.utilities.warnings import PossibleUserWarning
 
 from chexnet._files import write_whole
 from chexnet.leakage.training_images import TRAINING_IDS
-from chexnet.models import Network, load_state, mean_state, read_checkpoint
+from chexnet.models import Network, build_network, load_state, mean_state, read_checkpoint
 from chexnet.training.callbacks import Checkpoints, Progress, Record
 from chexnet.training.config import Hardware, TrainConfig, TrainedModel
 from chexnet.training.data import TrainingData, read_training_data
@@ -32,7 +32,6 @@ from chexnet.training.earlier_runs import (
 )
 from chexnet.training.losses import pneumonia_weights
 from chexnet.training.module import CheXNetModule
-from chexnet.training.networks import build_network
 from chexnet.training.release import release
 from chexnet.training.schedule import is_finished
 
@@ -111,7 +110,7 @@ def train(
 
 def _network(config: TrainConfig, initial: InitialWeights) -> Network:
     generator = torch.Generator().manual_seed(config.seed)
-    network = build_network(config.network, config, generator)
+    network = build_network(config.network, len(config.findings), generator)
     if initial.state is not None:
         load_state(network, initial.state, trunk_only=True)
     return network
@@ -268,7 +267,7 @@ def _export(
     device: torch.device,
     workers: int,
 ) -> None:
-    network = build_network(config.network, config, None)
+    network = build_network(config.network, len(config.findings), None)
     best = folder / "best.ckpt"
     if not best.is_file():
         raise ValueError(
