@@ -32,7 +32,19 @@ from chexnet.statistics.few_positives import (
     auroc_score_interval,
     patients_of_classes,
 )
+from chexnet.statistics.multireader import (
+    Components,
+    DifferenceTest,
+    ModalityComparison,
+    Raters,
+    compare_modalities,
+    jackknife_covariance,
+    raters_of,
+    reader_mean,
+    two_way_bootstrap,
+)
 from chexnet.statistics.reader_study import (
+    PairedF1,
     ReaderStudy,
     consensus,
     leave_one_out_consensus,
@@ -54,6 +66,7 @@ from chexnet.statistics.sample_size import (
     images_for_proportion,
     positives_for_auroc,
 )
+from chexnet.statistics.standalone import StandaloneComparison, compare_with_readers, standalone_tests
 from chexnet.statistics.thresholds import (
     POLICIES,
     Confusion,
@@ -67,6 +80,19 @@ from chexnet.statistics.thresholds import (
 )
 
 __all__ = [
+    "PairedF1",
+    "StandaloneComparison",
+    "compare_with_readers",
+    "standalone_tests",
+    "Components",
+    "DifferenceTest",
+    "ModalityComparison",
+    "Raters",
+    "compare_modalities",
+    "jackknife_covariance",
+    "raters_of",
+    "reader_mean",
+    "two_way_bootstrap",
     "FEW_PATIENTS",
     "auroc_estimate",
     "auroc_score_interval",

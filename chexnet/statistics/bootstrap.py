@@ -149,15 +149,17 @@ def bca_interval(
     return float(low), float(high)
 
 
-def jackknife(statistic: Statistic, clusters: int) -> Float[np.ndarray, " clusters"]:
-    """The statistic without each patient in turn: resamples whose counts are all one but one."""
+def jackknife(
+    statistic: Callable[[Counts], Float[np.ndarray, "*numbers resamples"]], clusters: int
+) -> Float[np.ndarray, "*numbers clusters"]:
+    """The statistic (or several, one per row) without each patient in turn: counts all one but one."""
     values = []
     for start in range(0, clusters, BLOCK):
         left_out = np.arange(start, min(start + BLOCK, clusters))
         counts = np.ones((clusters, left_out.size), dtype=np.float32)
         counts[left_out, np.arange(left_out.size)] = 0
         values.append(statistic(counts))
-    return np.concatenate(values)
+    return np.concatenate(values, axis=-1)
 
 
 def _acceleration(leave_one_out: Float[np.ndarray, " clusters"]) -> float:
