@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chexnet._options import option
-from chexnet.classifier.classifier import load
+from chexnet.classifier.classifier import Classifier, load
 from chexnet.classifier.inputs import InputFile, score_files
 from chexnet.classifier.prediction import NO_MAPS, Prediction
+from chexnet.radiograph import Radiograph
 from chexnet.statistics import POLICIES
 
 
@@ -39,10 +40,21 @@ class PredictionJob:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One file's prediction, and the heat maps that were written of it."""
+    """One file's prediction, and the heat maps that were written of it.
+
+    Attributes:
+        prediction: of the file.
+        pictures: the heat maps.
+        file: what was read.
+        radiograph: as it was read; None where it was refused or unreadable.
+        classifier: which predicted.
+    """
 
     prediction: Prediction
     pictures: tuple[Path, ...]
+    file: InputFile
+    radiograph: Radiograph | None
+    classifier: Classifier
 
 
 def run_job(job: PredictionJob, files: Sequence[InputFile]) -> Iterator[Outcome]:
@@ -78,4 +90,4 @@ def run_job(job: PredictionJob, files: Sequence[InputFile]) -> Iterator[Outcome]
             written: list[Path] = []
             if pictures and scored.radiograph:
                 written = pictures.write(scored.file.name, scored.radiograph, scored.prediction)
-            yield Outcome(scored.prediction, tuple(written))
+            yield Outcome(scored.prediction, tuple(written), scored.file, scored.radiograph, classifier)

@@ -18,7 +18,7 @@ _GRID = 128
 
 def contours_of(
     evidence: Float[np.ndarray, "rows columns"], height: int, width: int
-) -> tuple[Float64[np.ndarray, "points 2"], ...]:
+) -> tuple[Float64[np.ndarray, "_ 2"], ...]:
     """Outer boundaries of the smallest region that holds half of the positive evidence.
 
     Args:
@@ -60,7 +60,7 @@ def _level(fine: Float32[np.ndarray, "rows columns"]) -> float | None:
     return float(positive[min(int(reached), positive.size - 1)]) * (1 - 1e-6)
 
 
-def _traced(fine: Float32[np.ndarray, "rows columns"], level: float) -> list[Float64[np.ndarray, "points 2"]]:
+def _traced(fine: Float32[np.ndarray, "rows columns"], level: float) -> list[Float64[np.ndarray, "_ 2"]]:
     """The outer boundaries of what is above the level, in shares of the image."""
     from contourpy import FillType, contour_generator
 
@@ -74,6 +74,6 @@ def _traced(fine: Float32[np.ndarray, "rows columns"], level: float) -> list[Flo
     return [np.clip(every[: int(offset[1])], 0, 1) for every, offset in zip(points, offsets, strict=True)]
 
 
-def _area(polygon: Float64[np.ndarray, "points 2"]) -> float:
+def _area(polygon: Float64[np.ndarray, "_ 2"]) -> float:
     x, y = polygon[:, 0], polygon[:, 1]
     return abs(float(np.dot(x[:-1], y[1:]) - np.dot(x[1:], y[:-1]))) / 2

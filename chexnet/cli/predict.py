@@ -17,7 +17,7 @@ from chexnet.classifier import (
     run_job,
 )
 from chexnet.classifier.prediction import encodable
-from chexnet.cli.shared import NOTHING_DONE, SOME_LEFT_OUT, build, errors, options_from
+from chexnet.cli.shared import FOLDER, NOTHING_DONE, SOME_LEFT_OUT, build, errors, options_from
 from chexnet.findings import display_name
 
 MANY = 20
@@ -27,8 +27,32 @@ MANY = 20
 @click.command(name="predict")
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array, one object per image.")
+@click.option(
+    "--dicom-out",
+    type=FOLDER,
+    help="Write DICOM results into this folder: of each DICOM image a Secondary Capture with contours and a "
+    "structured report.",
+)
+@click.option(
+    "--sr",
+    type=click.Choice(("3d", "comprehensive", "air", "none")),
+    default="3d",
+    show_default=True,
+    help="Structured report of --dicom-out: Comprehensive 3D SR, Comprehensive SR, one for displays that "
+    "follow IHE AIR, or none.",
+)
+@click.option(
+    "--presentation-state", is_flag=True, help="Add contours as a presentation state (GSPS) to --dicom-out."
+)
 @options_from(PredictionJob)
-def command(inputs: tuple[str, ...], as_json: bool, **options: Any) -> None:
+def command(
+    inputs: tuple[str, ...],
+    as_json: bool,
+    dicom_out: Path | None,
+    sr: Any,
+    presentation_state: bool,
+    **options: Any,
+) -> None:
     """Read chest radiographs: the probability of each pathology, and where it is seen.
 
     INPUT is a PNG, JPEG or DICOM file, a folder (searched to the bottom), or a glob pattern.
@@ -41,10 +65,12 @@ def command(inputs: tuple[str, ...], as_json: bool, **options: Any) -> None:
       chexnet predict image.png --heatmaps maps --finding Pneumonia
       chexnet predict archive/ --output scores.csv
       chexnet predict 'study/*.dcm' --json
+      chexnet predict study/ --dicom-out results
     """
     job = build(PredictionJob, options)
     if job.finding and job.heatmaps is None:
         click.echo("--finding chooses the maps to draw; without --heatmaps none is drawn", err=True)
+    results = _result_folder(dicom_out, sr, presentation_state)
     found = find_inputs(inputs)
     if found.passed_over:
         click.echo(
@@ -63,7 +89,8 @@ def command(inputs: tuple[str, ...], as_json: bool, **options: Any) -> None:
             left_out[outcome.prediction.status] += outcome.prediction.status != "ok"
             without_map += outcome.prediction.status == "ok" and not outcome.pictures
             printer.add(outcome.prediction)
-            screen.advance(outcome.pictures)
+            objects = results.write(outcome) if results else ()
+            screen.advance((*outcome.pictures, *objects))
         printer.close()
     if job.output:
         click.echo(f"wrote {job.output}", err=True)
@@ -73,12 +100,26 @@ def command(inputs: tuple[str, ...], as_json: bool, **options: Any) -> None:
             "--finding NAME draws one of every image",
             err=True,
         )
+    if results:
+        for name, reason in results.without_results:
+            click.echo(f"no DICOM result of {encodable(name)}: {encodable(reason)}", err=True)
     if left_out["error"]:
         click.echo(f"{left_out['error']} of {count} images could not be read", err=True)
     if left_out["refused"]:
         click.echo(f"{left_out['refused']} of {count} images were refused; --no-gate reads them", err=True)
     if left_out.total():
         sys.exit(NOTHING_DONE if left_out.total() == count else SOME_LEFT_OUT)
+
+
+def _result_folder(folder: Path | None, sr: Any, presentation_state: bool) -> Any:
+    """Where DICOM results go; its imports are left out of a start without them."""
+    if folder is None:
+        if sr != "3d" or presentation_state:
+            click.echo("--sr and --presentation-state shape --dicom-out, which is not given", err=True)
+        return None
+    from chexnet.pacs import ObjectSet, ResultFolder
+
+    return ResultFolder(folder, ObjectSet(report=sr, presentation_state=presentation_state))
 
 
 class _Screen:
