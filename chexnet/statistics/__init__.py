@@ -43,6 +43,12 @@ from chexnet.statistics.multireader import (
     reader_mean,
     two_way_bootstrap,
 )
+from chexnet.statistics.paired_permutation import (
+    PairedTest,
+    permutation_test_of_aurocs,
+    permutation_test_of_means,
+)
+from chexnet.statistics.proportions import Rates, kappa_estimate, proportion, rates
 from chexnet.statistics.reader_study import (
     PairedF1,
     ReaderStudy,
@@ -72,6 +78,7 @@ from chexnet.statistics.thresholds import (
     Confusion,
     Policy,
     confusion,
+    confusion_of_calls,
     f1_score,
     threshold_at_sensitivity,
     threshold_max_f1,
@@ -80,6 +87,13 @@ from chexnet.statistics.thresholds import (
 )
 
 __all__ = [
+    "Rates",
+    "kappa_estimate",
+    "proportion",
+    "rates",
+    "PairedTest",
+    "permutation_test_of_aurocs",
+    "permutation_test_of_means",
     "PairedF1",
     "StandaloneComparison",
     "compare_with_readers",
@@ -124,6 +138,7 @@ __all__ = [
     "cohens_kappa",
     "compare_aurocs",
     "confusion",
+    "confusion_of_calls",
     "consensus",
     "design_effect",
     "expected_calibration_error",

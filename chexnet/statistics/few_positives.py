@@ -18,7 +18,7 @@ from chexnet.statistics.roc import auroc
 FEW_PATIENTS = 100
 """Patients in the smaller class below which the score-type interval replaces the bootstrap's percentiles.
 
-With 50 the percentiles still hold the true AUROC in 0.90 of the studies where they claim 0.95.
+With 50 the percentiles still hold the true AUROC in as few as 0.91 of the studies, where they claim 0.95.
 """
 
 _HALVINGS = 50
