@@ -84,7 +84,7 @@ def compare_models(
             )
             for finding in findings
         },
-        mean_difference=measurements.combine(weights),
+        mean_difference=measurements.combine(weights, fill=True),
     )
 
 

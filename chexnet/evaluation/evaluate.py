@@ -8,27 +8,25 @@ from typing import Literal
 
 from chexnet._options import Progress, option
 from chexnet.evaluation.comparison import ModelComparison, compare_models
+from chexnet.evaluation.discrimination import (
+    FEWEST_PATIENTS,
+    add_areas,
+    add_decisions,
+    estimate_auroc,
+    estimate_decisions,
+    sample_of,
+)
 from chexnet.evaluation.measures import Measurements, Resampling
 from chexnet.evaluation.operating_points import Thresholds
 from chexnet.evaluation.subgroups import Gap, Subgroup, add_subgroups, collect_subgroups
 from chexnet.leakage.training_images import Contamination, TrainingImages, find_contamination
 from chexnet.literature import systems_below
 from chexnet.paper import BOOTSTRAP_SAMPLES, CONFIDENCE
-from chexnet.statistics import (
-    Decisions,
-    Estimate,
-    NotEstimable,
-    Ranking,
-    WeightedMean,
-    auroc_interval,
-    expected_calibration_error,
-)
+from chexnet.statistics import Estimate, WeightedMean, expected_calibration_error
 from chexnet.tables.joined import Cohort, join, join_file, read_cohort
 from chexnet.tables.labels import Labels
 from chexnet.tables.predictions import Predictions
 from chexnet.tables.table import ColumnNames
-
-DECISIONS = ("f1", "sensitivity", "specificity", "ppv", "npv")
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,10 @@ class EvaluateOptions:
     seed: int = option(0, "Of the bootstrap; the same seed repeats it.")
     split: str = option(
         "not stated", "What the images are, for the table's head, such as 'official test list'."
+    )
+    published: Literal["auto", "always", "never"] = option(
+        "auto",
+        "Show the published AUROCs of Table 2 beside these: auto where the labels are ChestX-ray14's own.",
     )
 
     def __post_init__(self) -> None:
@@ -60,17 +62,23 @@ class FindingResult:
     """One row of the table.
 
     Attributes:
+        positives: images with the finding.
         unlabelled: images whose label for this finding is blank; they take no part.
+        positive_patients: patients with a positive image; images where no patient is known.
+        negative_patients: patients with a negative image; images where no patient is known.
         ece: expected calibration error, 15 bins of equal width; without interval, as resampling
             biases it upwards.
         threshold: from validation; None where there is none.
         decisions: F1, sensitivity, specificity, PPV and NPV at the threshold.
-        above: published systems whose AUROC lies below the interval of this one.
+        above: published systems whose AUROC lies below the interval of this one; empty with fewer than
+            ``FEWEST_PATIENTS`` patients in either class.
     """
 
     positives: int
     negatives: int
     unlabelled: int
+    positive_patients: int
+    negative_patients: int
     auroc: Estimate
     auprc: Estimate
     brier: Estimate
@@ -117,6 +125,7 @@ class Evaluation:
         mean_auroc: over the findings whose AUROC is estimable.
         mean_of: which those are.
         contamination: None where nothing is known of the training images.
+        published: whether Wang's, Yao's and CheXNet's AUROCs stand beside these.
     """
 
     data: MeasuredImages
@@ -130,6 +139,7 @@ class Evaluation:
     thresholds: Thresholds | None
     comparison: ModelComparison | None
     contamination: Contamination | None
+    published: bool
 
 
 def evaluate(
@@ -159,6 +169,9 @@ def evaluate(
     """
     options = options or EvaluateOptions()
     cohort = _cohort(predictions, labels, names)
+    published = options.published == "always" or (
+        options.published == "auto" and cohort.labels.of_chestxray14
+    )
     measurements = Measurements(int(cohort.clusters.max()) + 1, options.resampling)
     for finding in cohort.findings:
         _add_finding(cohort, finding, thresholds, measurements)
@@ -170,7 +183,7 @@ def evaluate(
         _measured_images(cohort),
         cohort,
         options,
-        findings={one: _finding(cohort, one, thresholds, measurements) for one in cohort.findings},
+        findings={one: _finding(cohort, one, thresholds, measurements, published) for one in cohort.findings},
         mean_auroc=measurements.mean(f"auroc/{one}" for one in estimable),
         mean_of=estimable,
         subgroups=subgroups,
@@ -180,6 +193,7 @@ def evaluate(
         if against is None
         else compare_models(cohort, _cohort(against, labels, names), options.resampling, progress),
         contamination=None if training is None else find_contamination(cohort.labels, training),
+        published=published,
     )
 
 
@@ -216,59 +230,34 @@ def _measured_images(cohort: Cohort) -> MeasuredImages:
 def _add_finding(
     cohort: Cohort, finding: str, thresholds: Thresholds | None, measurements: Measurements
 ) -> None:
-    known = cohort.known(finding)
-    present = cohort.present(finding)[known]
-    probabilities, clusters = cohort.probabilities(finding)[known], cohort.clusters[known]
-    try:
-        ranking = Ranking(present, probabilities, clusters)
-    except NotEstimable as error:
-        measurements.add_not_estimable(f"auroc/{finding}", str(error))
-        measurements.add_not_estimable(f"auprc/{finding}", str(error))
-    else:
-        measurements.add(f"auroc/{finding}", ranking.auroc)
-        measurements.add(f"auprc/{finding}", ranking.average_precision)
-    patients = int(cohort.clusters.max()) + 1
-    measurements.add(f"brier/{finding}", WeightedMean((probabilities - present) ** 2, clusters, patients))
+    sample = sample_of(cohort, finding)
+    add_areas(sample, measurements, f"auroc/{finding}", f"auprc/{finding}")
+    errors = (sample.probabilities - sample.present) ** 2
+    measurements.add(f"brier/{finding}", WeightedMean(errors, sample.clusters, sample.patients))
     threshold = thresholds.get(finding) if thresholds else None
     if threshold is not None:
-        calls = probabilities >= threshold
-        decisions = Decisions(present, calls, clusters, patients)
-        for name in DECISIONS:
-            measurements.add(f"{name}/{finding}", getattr(decisions, name))
+        add_decisions(sample, threshold, measurements, finding)
 
 
 def _finding(
-    cohort: Cohort, finding: str, thresholds: Thresholds | None, measurements: Measurements
+    cohort: Cohort, finding: str, thresholds: Thresholds | None, measurements: Measurements, published: bool
 ) -> FindingResult:
-    known = cohort.known(finding)
-    present, probabilities = cohort.present(finding)[known], cohort.probabilities(finding)[known]
+    sample = sample_of(cohort, finding)
     threshold = thresholds.get(finding) if thresholds else None
-    measured = _auroc(cohort, finding, measurements)
+    auroc = estimate_auroc(sample, measurements, f"auroc/{finding}")
+    enough = min(sample.patients_of_classes) >= FEWEST_PATIENTS
+    positive_patients, negative_patients = sample.patients_of_classes
     return FindingResult(
-        positives=int(present.sum()),
-        negatives=int((~present).sum()),
-        unlabelled=int((~known).sum()),
-        auroc=measured,
+        positives=int(sample.present.sum()),
+        negatives=int((~sample.present).sum()),
+        unlabelled=int((~cohort.known(finding)).sum()),
+        positive_patients=positive_patients,
+        negative_patients=negative_patients,
+        auroc=auroc,
         auprc=measurements.measure(f"auprc/{finding}"),
         brier=measurements.measure(f"brier/{finding}"),
-        ece=expected_calibration_error(present, probabilities) if known.any() else None,
+        ece=expected_calibration_error(sample.present, sample.probabilities) if sample.present.size else None,
         threshold=threshold,
-        decisions={
-            name: measurements.measure(f"{name}/{finding}") for name in DECISIONS if threshold is not None
-        },
-        above=systems_below(finding, measured.low),
-    )
-
-
-def _auroc(cohort: Cohort, finding: str, measurements: Measurements) -> Estimate:
-    """The AUROC; where it is exactly 0 or 1, with the exact bound, as all resamples agree then."""
-    measured = measurements.measure(f"auroc/{finding}")
-    if measured.value not in {0.0, 1.0} or int(cohort.clusters.max()) == 0:
-        return measured
-    known = cohort.known(finding)
-    return auroc_interval(
-        cohort.present(finding)[known],
-        cohort.probabilities(finding)[known],
-        measurements.confidence,
-        cohort.clusters[known],
+        decisions={} if threshold is None else estimate_decisions(sample, threshold, measurements, finding),
+        above=systems_below(finding, auroc.low) if published and enough else [],
     )

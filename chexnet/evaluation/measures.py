@@ -91,16 +91,24 @@ class Measurements:
         return self.combine({name: 1.0})
 
     def mean(self, names: Iterable[str]) -> Estimate:
-        """The mean of several, such as the mean AUROC, on the same resamples."""
+        """The mean of several, such as the mean AUROC, on the same resamples.
+
+        A resample without a patient who has some rare finding still has a mean: the others' mean deviation
+        from their values stands in for the missing one, so one rare finding does not remove the interval.
+        """
         chosen = list(names)
-        return self.combine({name: 1 / len(chosen) for name in chosen})
+        return self.combine({name: 1 / len(chosen) for name in chosen}, fill=True)
 
     def difference(self, first: str, second: str) -> Estimate:
         """First minus second on the same resamples."""
         return self.combine({first: 1.0, second: -1.0})
 
-    def combine(self, weights: dict[str, float]) -> Estimate:
-        """A weighted sum of statistics with its interval."""
+    def combine(self, weights: dict[str, float], *, fill: bool = False) -> Estimate:
+        """A weighted sum of statistics with its interval.
+
+        Args:
+            fill: whether a statistic that a resample lacks is replaced, as `mean` describes.
+        """
         missing = next((name for name in weights if self.value(name) is None), None)
         if missing is not None or not weights:
             return Estimate(
@@ -110,27 +118,33 @@ class Measurements:
         if self._distribution is None:
             return Estimate(value, reason="no interval: all images are of one patient")
         try:
-            interval = self._interval(value, weights)
+            interval = self._interval(value, weights, fill)
         except NotEstimable as error:
             return Estimate(value, reason=str(error))
         return Estimate(value, *interval)
 
-    def distribution(self, weights: dict[str, float]) -> Float[np.ndarray, " samples"]:
-        """The resampled values of a weighted sum of statistics."""
-        return self._combined(self._distribution, weights)
-
-    def _interval(self, value: float, weights: dict[str, float]) -> tuple[float, float]:
-        distribution, confidence = self.distribution(weights), self._resampling.confidence
+    def _interval(self, value: float, weights: dict[str, float], fill: bool) -> tuple[float, float]:
+        distribution, confidence = self._combined(self._distribution, weights, fill), self.confidence
         if self._leave_one_out is None:
             return percentile_interval(distribution, confidence)
-        return bca_interval(distribution, value, self._combined(self._leave_one_out, weights), confidence)
+        return bca_interval(
+            distribution, value, self._combined(self._leave_one_out, weights, fill), confidence
+        )
 
     def _combined(
-        self, rows: Float[np.ndarray, "rows statistics"] | None, weights: dict[str, float]
+        self, rows: Float[np.ndarray, "rows statistics"] | None, weights: dict[str, float], fill: bool
     ) -> Float[np.ndarray, " rows"]:
         if rows is None:
             raise ValueError("resample first")
         names = list(self._statistics)
         columns = rows[:, [names.index(name) for name in weights]]
-        combined: Float[np.ndarray, " rows"] = columns @ np.array(list(weights.values()))
-        return combined
+        factors = np.array(list(weights.values()))
+        if not fill:
+            combined: Float[np.ndarray, " rows"] = columns @ factors
+            return combined
+        values = np.array([self._values[name] for name in weights])
+        moved = columns - values
+        # The share of the weights whose statistics a resample has.
+        had: Float[np.ndarray, " rows"] = ~np.isnan(moved) @ np.abs(factors) / np.abs(factors).sum()
+        deviation = np.nan_to_num(moved) @ factors
+        return np.where(had > 0, values @ factors + deviation / np.where(had > 0, had, 1.0), np.nan)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from chexnet.arrays import Bool, Float
+from chexnet.evaluation.discrimination import FEWEST_PATIENTS, add_areas, estimate_auroc, sample_of
 from chexnet.evaluation.measures import Measurements
-from chexnet.statistics import Estimate, NotEstimable, Ranking
+from chexnet.statistics import FEW_PATIENTS, Estimate
 from chexnet.tables.joined import Cohort
 
 AGE_BANDS = ((0, 18), (18, 40), (40, 60), (60, 80), (80, 121))
@@ -23,6 +24,7 @@ class Subgroup:
     Attributes:
         grouping: "sex", "age" or "view".
         positives: number of positive images by finding.
+        patients_of_classes: by finding, patients with a positive image and patients with a negative one.
     """
 
     grouping: str
@@ -30,6 +32,7 @@ class Subgroup:
     images: int
     patients: int
     positives: Mapping[str, int]
+    patients_of_classes: Mapping[str, tuple[int, int]]
     auroc: Mapping[str, Estimate]
 
 
@@ -38,7 +41,10 @@ class Gap:
     """Difference between the groups with the highest and the lowest AUROC of a finding.
 
     The pair is picked by the data, so the gap is somewhat too large on average and its interval
-    describes this pair only.
+    describes this pair only. Groups with fewer than ``FEWEST_PATIENTS`` patients in a class take no part.
+
+    Attributes:
+        positive_patients: patients with the finding in the highest and in the lowest group.
     """
 
     grouping: str
@@ -46,6 +52,7 @@ class Gap:
     highest: str
     lowest: str
     difference: Estimate
+    positive_patients: tuple[int, int]
 
 
 def groupings(cohort: Cohort) -> dict[str, list[str]]:
@@ -63,32 +70,13 @@ def add_subgroups(cohort: Cohort, measurements: Measurements) -> None:
     """Prepare every subgroup's AUROCs, to be resampled with all else."""
     for grouping, name, inside in _members(cohort):
         for finding in cohort.findings:
-            chosen = inside & cohort.known(finding)
-            key = _key(grouping, name, finding)
-            try:
-                ranking = Ranking(
-                    cohort.present(finding)[chosen],
-                    cohort.probabilities(finding)[chosen],
-                    cohort.clusters[chosen],
-                )
-            except NotEstimable as error:
-                measurements.add_not_estimable(key, str(error))
-            else:
-                measurements.add(key, ranking.auroc)
+            add_areas(sample_of(cohort, finding, inside), measurements, _key(grouping, name, finding))
 
 
 def collect_subgroups(cohort: Cohort, measurements: Measurements) -> tuple[list[Subgroup], list[Gap]]:
     """Read the subgroups' AUROCs and the gaps between them after resampling."""
     subgroups = [
-        Subgroup(
-            grouping,
-            name,
-            images=int(inside.sum()),
-            patients=np.unique(cohort.clusters[inside]).size,
-            positives={one: int((cohort.present(one) & inside).sum()) for one in cohort.findings},
-            auroc={one: measurements.measure(_key(grouping, name, one)) for one in cohort.findings},
-        )
-        for grouping, name, inside in _members(cohort)
+        _subgroup(cohort, grouping, name, inside, measurements) for grouping, name, inside in _members(cohort)
     ]
     gaps = [
         gap
@@ -99,21 +87,80 @@ def collect_subgroups(cohort: Cohort, measurements: Measurements) -> tuple[list[
     return subgroups, gaps
 
 
+def _subgroup(
+    cohort: Cohort, grouping: str, name: str, inside: Bool[np.ndarray, " images"], measurements: Measurements
+) -> Subgroup:
+    samples = {finding: sample_of(cohort, finding, inside) for finding in cohort.findings}
+    return Subgroup(
+        grouping,
+        name,
+        images=int(inside.sum()),
+        patients=np.unique(cohort.clusters[inside]).size,
+        positives={finding: int(one.present.sum()) for finding, one in samples.items()},
+        patients_of_classes={finding: one.patients_of_classes for finding, one in samples.items()},
+        auroc={
+            finding: estimate_auroc(one, measurements, _key(grouping, name, finding))
+            for finding, one in samples.items()
+        },
+    )
+
+
 def _gap(
     grouping: str, finding: str, subgroups: Sequence[Subgroup], measurements: Measurements
 ) -> Gap | None:
-    """The widest gap among groups whose AUROC has an interval; groups of unknown members are no group."""
+    """The widest gap among groups with enough patients; groups of unknown members are no group."""
     rated = [
-        (one.auroc[finding].value, one.name)
+        (one.auroc[finding].value or 0.0, one)
         for one in subgroups
-        if one.grouping == grouping and one.name != UNKNOWN and one.auroc[finding].low is not None
+        if one.grouping == grouping
+        and one.name != UNKNOWN
+        and one.auroc[finding].interval is not None
+        and min(one.patients_of_classes[finding]) >= FEWEST_PATIENTS
     ]
-    values = sorted((value, name) for value, name in rated if value is not None)
-    if len(values) < 2:
+    if len(rated) < 2:
         return None
-    lowest, highest = values[0][1], values[-1][1]
-    difference = measurements.difference(_key(grouping, highest, finding), _key(grouping, lowest, finding))
-    return Gap(grouping, finding, highest, lowest, difference)
+    ranked = sorted(rated, key=lambda pair: (pair[0], pair[1].name))
+    lowest, highest = ranked[0][1], ranked[-1][1]
+    return Gap(
+        grouping,
+        finding,
+        highest.name,
+        lowest.name,
+        _difference(grouping, finding, highest, lowest, measurements),
+        positive_patients=(
+            highest.patients_of_classes[finding][0],
+            lowest.patients_of_classes[finding][0],
+        ),
+    )
+
+
+def _difference(
+    grouping: str, finding: str, highest: Subgroup, lowest: Subgroup, measurements: Measurements
+) -> Estimate:
+    """With the bootstrap's interval; with few patients from both groups' score-type intervals.
+
+    The latter squares and adds the distances to their ends (Newcombe, Statistics in Medicine 17, 1998, method
+    10), which takes the groups as independent; a patient who is in both makes it too wide, never too narrow.
+    """
+    enough = all(min(one.patients_of_classes[finding]) >= FEW_PATIENTS for one in (highest, lowest))
+    measured = measurements.difference(
+        _key(grouping, highest.name, finding), _key(grouping, lowest.name, finding)
+    )
+    if enough and measured.interval is not None:
+        return measured
+    return difference_of(highest.auroc[finding], lowest.auroc[finding])
+
+
+def difference_of(first: Estimate, second: Estimate) -> Estimate:
+    """First minus second of two independent estimates, each with its interval."""
+    if first.value is None or second.value is None:
+        return Estimate(None, reason=first.reason or second.reason)
+    value = first.value - second.value
+    if first.interval is None or second.interval is None:
+        return Estimate(value, reason=first.reason or second.reason)
+    down = np.hypot(first.value - first.interval[0], second.interval[1] - second.value)
+    up = np.hypot(first.interval[1] - first.value, second.value - second.interval[0])
+    return Estimate(value, value - float(down), value + float(up))
 
 
 def _members(cohort: Cohort) -> Iterator[tuple[str, str, Bool[np.ndarray, " images"]]]:

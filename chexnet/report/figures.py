@@ -14,7 +14,7 @@ from matplotlib.patheffects import withStroke
 from chexnet.evaluation.evaluate import Evaluation
 from chexnet.evaluation.reader_comparison import ReaderComparison
 from chexnet.findings import display_name
-from chexnet.literature import TABLE_2_COLUMNS
+from chexnet.report.tables import published_columns
 from chexnet.statistics import Estimate, reliability_curve, roc_curve
 from chexnet.statistics.curve_bands import precision_recall_band, roc_band
 
@@ -141,14 +141,15 @@ def table_2_figure(evaluation: Evaluation) -> Figure:
     """Table 2 as a dot plot: AUROC with interval, and the published values."""
     names = [name for name, one in evaluation.findings.items() if one.auroc.value is not None]
     figure, axes = _figure(7.2, 0.32 * len(names) + 1.4)
+    published = published_columns(evaluation)
     for row, name in enumerate(names):
         _interval(axes, row, evaluation.findings[name].auroc, BLUE)
-        for marker, colour, column in zip(_MARKERS, (GREY, PURPLE, ORANGE), TABLE_2_COLUMNS, strict=True):
+        for marker, colour, column in zip(_MARKERS, (GREY, PURPLE, ORANGE), published, strict=False):
             if name in column.auroc:
                 axes.plot(column.auroc[name], row, marker, color=colour, markersize=4.5, fillstyle="none")
     axes.plot([], [], "o", color=BLUE, label=f"{evaluation.data.name} ({evaluation.options.split})")
-    if any(name in column.auroc for name in names for column in TABLE_2_COLUMNS):
-        for marker, colour, column in zip(_MARKERS, (GREY, PURPLE, ORANGE), TABLE_2_COLUMNS, strict=True):
+    if any(name in column.auroc for name in names for column in published):
+        for marker, colour, column in zip(_MARKERS, (GREY, PURPLE, ORANGE), published, strict=False):
             label = f"{column.system}, {column.split}"
             axes.plot([], [], marker, color=colour, fillstyle="none", label=label)
     _rows(axes, [display_name(name) for name in names])

@@ -51,6 +51,7 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
         "published": {
             column.system: {"split": column.split, "auroc": column.auroc, "mean_auroc": column.mean}
             for column in TABLE_2_COLUMNS
+            if evaluation.published
         },
         "subgroups": [_subgroup(one) for one in evaluation.subgroups],
         "gaps": [_gap(one) for one in evaluation.gaps],
@@ -166,6 +167,8 @@ def _finding(result: FindingResult) -> dict[str, Any]:
         "positives": result.positives,
         "negatives": result.negatives,
         "unlabelled": result.unlabelled,
+        "positive_patients": result.positive_patients,
+        "negative_patients": result.negative_patients,
         **measure_fields("auroc", result.auroc),
         **measure_fields("auprc", result.auprc),
         **measure_fields("brier", result.brier),
@@ -186,7 +189,12 @@ def _subgroup(subgroup: Subgroup) -> dict[str, Any]:
         "images": subgroup.images,
         "patients": subgroup.patients,
         "findings": {
-            name: {"positives": subgroup.positives[name], **measure_fields("auroc", measure)}
+            name: {
+                "positives": subgroup.positives[name],
+                "positive_patients": subgroup.patients_of_classes[name][0],
+                "negative_patients": subgroup.patients_of_classes[name][1],
+                **measure_fields("auroc", measure),
+            }
             for name, measure in subgroup.auroc.items()
         },
     }
@@ -198,6 +206,7 @@ def _gap(gap: Gap) -> dict[str, Any]:
         "finding": gap.finding,
         "highest": gap.highest,
         "lowest": gap.lowest,
+        "positive_patients": list(gap.positive_patients),
         **measure_fields("difference", gap.difference),
     }
 

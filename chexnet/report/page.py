@@ -54,24 +54,28 @@ from chexnet.report.tables import (
 )
 from chexnet.report.text import (
     GAPS_NOTE,
-    TABLE_2_NOTE,
     agreement_line,
     data_lines,
     reader_reasons,
     reasons,
     study_line,
+    table_2_notes,
     verdict,
 )
 
 _PACKAGES = ("chexnet", "numpy", "onnxruntime", "matplotlib", "pyarrow")
 
-LIMITATIONS = (
-    "Labels of ChestX-ray14 were mined from reports, not read from films; they contain errors in both "
+OF_CHESTXRAY14 = (
+    "Labels of ChestX-ray14 were mined from reports, not read from images; they contain errors in both "
     "directions, and an AUROC against them is an agreement with those labels.",
-    "Only frontal films were read, without the lateral view and without the patient's history (section 4.2 "
-    "of the paper).",
     "Published values stem from other random splits of ChestX-ray14. The official test list is another "
     "population than the training list; numbers from different splits do not compare strictly.",
+)
+"""What limits a measurement against the labels of ChestX-ray14."""
+
+LIMITATIONS = (
+    "Only frontal radiographs were read, without the lateral view and without the patient's history "
+    "(section 4.2 of the paper).",
     "Intervals describe chance in drawing patients. They do not cover other hospitals, scanners, label "
     "errors or another training run.",
     "Subgroups and pathologies are many; some differences arise by chance. Only the paired comparison is "
@@ -184,7 +188,7 @@ def report_html(report: Report, drawn: dict[str, Figure] | None = None) -> str:
     sections += [
         ("Methods", _methods(evaluation)),
         ("Commands and software", _software(report)),
-        ("Limitations", bullets(LIMITATIONS)),
+        ("Limitations", bullets([*(OF_CHESTXRAY14 if evaluation.published else ()), *LIMITATIONS])),
     ]
     return page(f"Evaluation of {name}", sections, _lead(evaluation))
 
@@ -243,7 +247,8 @@ def _people(evaluation: Evaluation) -> str:
 
 
 def _discrimination(evaluation: Evaluation, drawn: dict[str, Figure]) -> str:
-    caption = f"Table 2: AUROC with its {evaluation.options.confidence:.0%} interval. {TABLE_2_NOTE}"
+    notes = " ".join(table_2_notes(evaluation))
+    caption = f"Table 2: AUROC with its {evaluation.options.confidence:.0%} interval. {notes}"
     parts = [table(table_2(evaluation), caption)]
     if "table-2" in drawn:
         parts.append(

@@ -18,7 +18,7 @@ from chexnet.report.html import (
     preformatted,
     table,
 )
-from chexnet.report.page import LIMITATIONS
+from chexnet.report.page import LIMITATIONS, OF_CHESTXRAY14
 from chexnet.report.reproduction_figures import losses_figure, table_2_figure
 from chexnet.report.tables import Grid
 from chexnet.statistics import Estimate
@@ -82,7 +82,7 @@ def report_page(results: Results) -> str:
         ("Localisation", _localisation(results)),
         ("Training", _training(results)),
         ("Commands and software", _commands(results)),
-        ("Limitations", bullets(LIMITATIONS)),
+        ("Limitations", bullets([*OF_CHESTXRAY14, *LIMITATIONS])),
     ]
     return page("CheXNet, reproduced", sections, _lead(results))
 

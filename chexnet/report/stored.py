@@ -9,7 +9,8 @@ from pathlib import PurePath
 from typing import Any
 
 from chexnet.evaluation.comparison import FindingComparison, ModelComparison
-from chexnet.evaluation.evaluate import DECISIONS, EvaluateOptions, Evaluation, FindingResult, MeasuredImages
+from chexnet.evaluation.discrimination import DECISIONS
+from chexnet.evaluation.evaluate import EvaluateOptions, Evaluation, FindingResult, MeasuredImages
 from chexnet.evaluation.operating_points import Thresholds
 from chexnet.evaluation.subgroups import Gap, Subgroup
 from chexnet.leakage.training_images import Contamination
@@ -44,6 +45,7 @@ def _evaluation(content: _Entry) -> Evaluation:
             options["confidence"],
             options["seed"],
             content["split"],
+            "always" if content["published"] else "never",
         ),
         findings=findings,
         mean_auroc=read_estimate(content, "mean_auroc"),
@@ -55,6 +57,7 @@ def _evaluation(content: _Entry) -> Evaluation:
         contamination=None
         if "contamination" not in content
         else _contamination(content["contamination"], data.images),
+        published=bool(content["published"]),
     )
 
 
@@ -90,6 +93,8 @@ def _finding(entry: _Entry) -> FindingResult:
         positives=entry["positives"],
         negatives=entry["negatives"],
         unlabelled=entry["unlabelled"],
+        positive_patients=entry["positive_patients"],
+        negative_patients=entry["negative_patients"],
         auroc=read_estimate(entry, "auroc"),
         auprc=read_estimate(entry, "auprc"),
         brier=read_estimate(entry, "brier"),
@@ -115,6 +120,9 @@ def _subgroup(entry: _Entry) -> Subgroup:
         images=entry["images"],
         patients=entry["patients"],
         positives={name: one["positives"] for name, one in findings.items()},
+        patients_of_classes={
+            name: (one["positive_patients"], one["negative_patients"]) for name, one in findings.items()
+        },
         auroc={name: read_estimate(one, "auroc") for name, one in findings.items()},
     )
 
@@ -126,6 +134,7 @@ def _gap(entry: _Entry) -> Gap:
         entry["highest"],
         entry["lowest"],
         read_estimate(entry, "difference"),
+        (entry["positive_patients"][0], entry["positive_patients"][1]),
     )
 
 

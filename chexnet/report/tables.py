@@ -4,11 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from chexnet.evaluation.comparison import ModelComparison
-from chexnet.evaluation.evaluate import DECISIONS, Evaluation, FindingResult
+from chexnet.evaluation.discrimination import DECISIONS, FEWEST_PATIENTS
+from chexnet.evaluation.evaluate import Evaluation, FindingResult
 from chexnet.evaluation.reader_comparison import ReaderComparison
 from chexnet.evaluation.subgroups import Gap, Subgroup
 from chexnet.findings import display_name
-from chexnet.literature import TABLE_2_COLUMNS
+from chexnet.literature import TABLE_2_COLUMNS, Published
 from chexnet.paper import PATHOLOGIES
 
 WIDEST = 120
@@ -66,11 +67,12 @@ class Grid:
 def table_2(*evaluations: Evaluation) -> Grid:
     """AUROC of one model or several, beside Wang, Yao and CheXNet; bold where all three lie below."""
     first = evaluations[0]
-    published = [column for column in TABLE_2_COLUMNS if set(first.findings) & set(PATHOLOGIES)]
+    published = published_columns(first)
     head = [
         "AUROC",
         "positive",
         "negative",
+        "patients with it",
         *(f"{one.data.name} ({one.options.split})" for one in evaluations),
         *(f"{column.system} ({column.split})" for column in published),
     ]
@@ -79,12 +81,19 @@ def table_2(*evaluations: Evaluation) -> Grid:
         measured = [_beside_published(one.findings.get(name), len(published)) for one in evaluations]
         others = [f"{column.auroc[name]:.4f}" if name in column.auroc else "–" for column in published]
         rows.append(
-            [display_name(name), f"{result.positives:,}", f"{result.negatives:,}", *measured, *others]
+            [
+                display_name(name),
+                f"{result.positives:,}",
+                f"{result.negatives:,}",
+                _patients(result, first),
+                *measured,
+                *others,
+            ]
         )
     # A mean over other findings than the paper's 14 has no counterpart in the paper.
     comparable = set(first.mean_of) == set(PATHOLOGIES)
     published_means = [f"{column.mean:.4f}" if comparable else "–" for column in published]
-    rows.append([f"mean of {len(first.mean_of)}", "", "", *_means(evaluations), *published_means])
+    rows.append([f"mean of {len(first.mean_of)}", "", "", "", *_means(evaluations), *published_means])
     return Grid(head, rows)
 
 
@@ -93,6 +102,18 @@ def _beside_published(result: FindingResult | None, systems: int) -> str:
         return "–"
     measured = result.auroc.text(4)
     return f"**{measured}**" if systems and len(result.above) == systems else measured
+
+
+def published_columns(evaluation: Evaluation) -> Sequence[Published]:
+    """Columns of the paper's Table 2 to stand beside an evaluation; none where they do not compare."""
+    return TABLE_2_COLUMNS if evaluation.published and set(evaluation.findings) & set(PATHOLOGIES) else ()
+
+
+def _patients(result: FindingResult, evaluation: Evaluation) -> str:
+    if evaluation.data.patients is None:
+        return "not known"
+    few = min(result.positive_patients, result.negative_patients) < FEWEST_PATIENTS
+    return f"{result.positive_patients:,}{' (few)' if few else ''}"
 
 
 def _means(evaluations: Sequence[Evaluation]) -> list[str]:
@@ -167,9 +188,21 @@ def gap_grid(gaps: Iterable[Gap]) -> Grid:
     """Gaps between the highest and the lowest group whose interval excludes zero, widest first."""
     clear = [gap for gap in gaps if gap.difference.above(0.0)]
     return Grid(
-        ["finding", "grouping", "highest", "lowest", "difference of AUROC"],
         [
-            [display_name(gap.finding), gap.grouping, gap.highest, gap.lowest, gap.difference.text(3)]
+            "finding",
+            "grouping",
+            "highest (patients with it)",
+            "lowest (patients with it)",
+            "difference of AUROC",
+        ],
+        [
+            [
+                display_name(gap.finding),
+                gap.grouping,
+                f"{gap.highest} ({gap.positive_patients[0]:,})",
+                f"{gap.lowest} ({gap.positive_patients[1]:,})",
+                gap.difference.text(3),
+            ]
             for gap in sorted(clear, key=lambda gap: -(gap.difference.value or 0))
         ],
     )

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from chexnet.evaluation.comparison import ModelComparison
+from chexnet.evaluation.discrimination import FEWEST_PATIENTS
 from chexnet.evaluation.evaluate import Evaluation
 from chexnet.evaluation.reader_comparison import ReaderComparison
 from chexnet.findings import display_name
-from chexnet.paper import PATHOLOGIES
 from chexnet.report.tables import (
     comparison_grid,
     consensus_grid,
@@ -14,18 +14,25 @@ from chexnet.report.tables import (
     number,
     operating_points,
     other_measures,
+    published_columns,
     readers_grid,
     subgroup_grid,
     table_2,
 )
+from chexnet.statistics import FEW_PATIENTS
 
 TABLE_2_NOTE = (
     "Bold: the interval lies above all published values. Published values come from other random splits; "
     "a difference may be the split's."
 )
+FEW_NOTE = (
+    f"Few: fewer than {FEWEST_PATIENTS} patients with or without the finding. The number is shown; nothing "
+    "is concluded from it."
+)
 GAPS_NOTE = (
-    "Gaps between the highest and the lowest group whose interval excludes zero. The data pick the pair, so "
-    "gaps are somewhat too large, and some arise by chance."
+    "Gaps between the highest and the lowest group whose interval excludes zero, with the patients who have "
+    f"the finding. Groups with fewer than {FEWEST_PATIENTS} patients in a class take no part. The data pick "
+    "the pair, so gaps are somewhat too large, and some arise by chance."
 )
 
 MOST_REASONS = 5
@@ -38,8 +45,7 @@ def show_evaluation(evaluation: Evaluation) -> str:
     if evaluation.contamination:
         parts.append(evaluation.contamination.message)
     parts.append(table_2(evaluation).markdown())
-    if set(evaluation.findings) & set(PATHOLOGIES):
-        parts.append(TABLE_2_NOTE)
+    parts += table_2_notes(evaluation)
     parts.append(other_measures(evaluation).markdown())
     if evaluation.thresholds:
         grid = operating_points(evaluation)
@@ -55,6 +61,16 @@ def show_evaluation(evaluation: Evaluation) -> str:
     return "\n\n".join(parts)
 
 
+def table_2_notes(evaluation: Evaluation) -> list[str]:
+    """What a reader of Table 2 must know: what bold means, and which rows rest on few patients."""
+    few = any(
+        min(one.positive_patients, one.negative_patients) < FEWEST_PATIENTS
+        for one in evaluation.findings.values()
+    )
+    notes = [TABLE_2_NOTE] if published_columns(evaluation) else []
+    return notes + [FEW_NOTE] * (few and evaluation.data.patients is not None)
+
+
 def data_lines(evaluation: Evaluation) -> list[str]:
     """How many images, and which were left out."""
     data, options = evaluation.data, evaluation.options
@@ -62,7 +78,8 @@ def data_lines(evaluation: Evaluation) -> list[str]:
     lines = [
         f"{data.images:,} images{who}; {options.confidence:.0%} intervals from "
         f"{options.samples:,} {options.interval} bootstrap samples of "
-        f"{'images' if data.patients is None else 'patients'}."
+        f"{'images' if data.patients is None else 'patients'}; with fewer than {FEW_PATIENTS} patients in a "
+        "class, score-type intervals."
     ]
     lines += _not_scored(data.not_scored)
     if data.without_labels:

@@ -57,6 +57,7 @@ class Labels:
         sex, view: as the table spells them, empty where unknown.
         age: years, NaN where unknown.
         source: the file and its SHA-256, where there is one.
+        of_chestxray14: whether they are ChestX-ray14's own, mined from reports; by its column Finding Labels.
     """
 
     images: Sequence[str]
@@ -67,6 +68,7 @@ class Labels:
     age: Float[np.ndarray, " images"] | None = None
     view: Sequence[str] | None = None
     source: tuple[str, str] | None = None
+    of_chestxray14: bool = False
 
     def of(self, finding: str) -> Float[np.ndarray, " images"]:
         """The labels of one finding: 1, 0 or NaN."""
@@ -83,6 +85,7 @@ class Labels:
             age=None if self.age is None else self.age[rows],
             view=_take(self.view, rows),
             source=self.source,
+            of_chestxray14=self.of_chestxray14,
         )
 
 
@@ -132,6 +135,7 @@ def with_demography(
         age=_ages(table),
         view=table.known_column(VIEW_COLUMNS),
         source=(table.path.name, table.sha256()),
+        of_chestxray14=FINDING_LABELS in table.columns,
     )
 
 

@@ -23,7 +23,8 @@ import numpy as np
 import chexnet
 from chexnet import examples
 from chexnet.evaluation import EvaluateOptions, Thresholds, evaluate
-from chexnet.evaluation.evaluate import DECISIONS, Evaluation
+from chexnet.evaluation.discrimination import DECISIONS
+from chexnet.evaluation.evaluate import Evaluation
 from chexnet.paper import PATHOLOGIES
 from chexnet.radiograph import network_input, read_radiograph
 from chexnet.report import write_json

@@ -36,7 +36,7 @@ def written(tmp_path_factory):
     evaluation = evaluate(
         predicted,
         labelled,
-        EvaluateOptions(samples=100),
+        EvaluateOptions(samples=100, published="always"),
         against=other,
         thresholds=thresholds_from_json(folder / "thresholds.json"),
     )
