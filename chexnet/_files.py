@@ -1,8 +1,8 @@
-"""Files that are written whole or not at all, and the SHA-256 of a file."""
+"""Files that are written whole or not at all, the SHA-256 of a file, and all files of a folder."""
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,3 +47,27 @@ def file_digest(path: Path, algorithm: str) -> str:
     """Digest of a file's bytes by an algorithm of `hashlib`, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()
+
+
+def walk_folder(
+    folder: Path, unlisted: Callable[[OSError], None] | None = None
+) -> Iterator[tuple[Path, list[str]]]:
+    """Each folder below `folder` and the names of its files, both in order of their names.
+
+    Links to folders are followed. A folder that can be reached in several ways is visited once, so that
+    links in a loop end and no file is found twice.
+
+    Args:
+        folder: where to begin; it comes first.
+        unlisted: called with the error of each folder that cannot be listed, which has its `filename`.
+    """
+    visited: set[tuple[int, int]] = set()
+    for parent, folders, names in os.walk(folder, onerror=unlisted, followlinks=True):
+        status = Path(parent).stat()
+        if (status.st_dev, status.st_ino) in visited:
+            folders.clear()
+            continue
+        visited.add((status.st_dev, status.st_ino))
+        # Links come last, so that a folder beside them is found under its own name.
+        folders.sort(key=lambda name: (Path(parent, name).is_symlink(), name))
+        yield Path(parent), sorted(names)

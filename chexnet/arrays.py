@@ -9,7 +9,20 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING or "jaxtyping" in sys.modules:
-    from jaxtyping import Bool, Float, Float32, Float64, Int, Int64, Integer, Num, Shaped, UInt8, UInt16
+    from jaxtyping import (
+        Bool,
+        Float,
+        Float32,
+        Float64,
+        Int,
+        Int64,
+        Integer,
+        Num,
+        Shaped,
+        UInt8,
+        UInt16,
+        UInt64,
+    )
 else:
 
     class _Unchecked:
@@ -18,7 +31,9 @@ else:
         def __class_getitem__(cls, _shape: object) -> Any:
             return Any
 
-    Bool = Float = Float32 = Float64 = Int = Int64 = Integer = Num = Shaped = UInt8 = UInt16 = _Unchecked
+    Bool = Float = Float32 = Float64 = Int = Int64 = Integer = Num = Shaped = UInt8 = UInt16 = UInt64 = (
+        _Unchecked
+    )
 
 __all__ = [
     "Bool",
@@ -32,4 +47,5 @@ __all__ = [
     "Shaped",
     "UInt8",
     "UInt16",
+    "UInt64",
 ]

@@ -1,14 +1,17 @@
 """The one-file model: load, run, calibrate into a Prediction with maps."""
 
-from chexnet.classifier.batch import Outcome, PredictionJob, run_job
-from chexnet.classifier.classifier import Check, Classifier, load, verify
+from chexnet.classifier.batch import Outcome, PredictionJob, Scored, run_job, score_files
+from chexnet.classifier.classifier import TRAINED_ON, Check, Classifier, load, verify
 from chexnet.classifier.contours import contours_of
 from chexnet.classifier.gate import GateMetadata
-from chexnet.classifier.inputs import InputFile, Inputs, Scored, find_inputs, score_files
+from chexnet.classifier.inputs import InputFile, Inputs, find_inputs
 from chexnet.classifier.metadata import InvalidModel, ModelMetadata
-from chexnet.classifier.prediction import FindingPrediction, ModelIdentity, Prediction
+from chexnet.classifier.prediction import INCOMPLETE, FindingPrediction, ModelIdentity, Prediction
+from chexnet.classifier.training_set import TrainingSet
 
 __all__ = [
+    "INCOMPLETE",
+    "TRAINED_ON",
     "Check",
     "Classifier",
     "FindingPrediction",
@@ -22,6 +25,7 @@ __all__ = [
     "Prediction",
     "PredictionJob",
     "Scored",
+    "TrainingSet",
     "contours_of",
     "find_inputs",
     "load",

@@ -14,6 +14,7 @@ from chexnet.arrays import Float32
 from chexnet.classifier.gate import explained, header_says, unfit
 from chexnet.classifier.metadata import KEY, FindingMetadata, InvalidModel, ModelMetadata, reference_input
 from chexnet.classifier.prediction import FindingPrediction, ModelIdentity, Prediction
+from chexnet.classifier.training_set import TRAINING_SET_KEY, TrainingSet
 from chexnet.radiograph import NotAChestRadiograph, Radiograph, network_input, read_radiograph
 
 DEFAULT_MODEL = Path(__file__).with_name("chexnet.onnx")
@@ -21,6 +22,9 @@ DEFAULT_MODEL = Path(__file__).with_name("chexnet.onnx")
 
 REFERENCE_TOLERANCE = 1e-3
 """Largest difference from the stored reference logits: above rounding, below any change of weights."""
+
+TRAINED_ON = "the model was trained on"
+"""Begins the note on an image that the model has learned from."""
 
 NOT_CHECKED = "not checked whether this is a frontal chest radiograph"
 
@@ -31,6 +35,8 @@ Outputs = tuple[
 
 class Classifier:
     """A trained model, ready to read radiographs. Safe to share among threads.
+
+    Its `training_set` says which images it learned from; None where the file does not.
 
     Args:
         path: a model file as `chexnet train` writes it; None is the embedded one.
@@ -62,6 +68,7 @@ class Classifier:
         finally:
             hashing.join()
         self.metadata = _metadata(self._session, self.path)
+        self.training_set = _training_set(self._session, self.path)
         self.identity = ModelIdentity(self.metadata.name, self.metadata.version, digest.hexdigest())
         self.policy = self.metadata.policy if policy is None else policy
         if policy is not None and policy not in self.policies:
@@ -90,10 +97,15 @@ class Classifier:
             NotAChestRadiograph: it was read, and the gate refuses it.
         """
         radiograph = image if isinstance(image, Radiograph) else read_radiograph(image)
-        inputs = network_input(radiograph, self.metadata.preprocessing)[None]
-        (prediction,) = self.predict_inputs(inputs, [radiograph], gate=gate)
+        prediction = self.judge(radiograph, gate=gate)
         if prediction.reason is not None:
             raise NotAChestRadiograph(radiograph.source, prediction.reason, prediction.notes)
+        return prediction
+
+    def judge(self, radiograph: Radiograph, *, gate: bool = True) -> Prediction:
+        """As `predict`, but what the gate refuses is a prediction of status "refused"."""
+        inputs = network_input(radiograph, self.metadata.preprocessing)[None]
+        (prediction,) = self.predict_inputs(inputs, [radiograph], gate=gate)
         return prediction
 
     def predict_inputs(
@@ -114,7 +126,7 @@ class Classifier:
             notes: tuple[str, ...] = (f"{NOT_CHECKED}: the gate is off",)
             if gate:
                 reason, notes = self._gate(radiograph, inputs[index], None if kinds is None else kinds[index])
-            notes = (*radiograph.notes, *notes)
+            notes = (*radiograph.notes, *notes, *self._seen(radiograph))
             predictions.append(
                 self._prediction(radiograph, logits[index], None if maps is None else maps[index], notes)
                 if reason is None
@@ -160,6 +172,17 @@ class Classifier:
             return explained(looks, radiograph), ()
         _, contradicts = header_says(radiograph)
         return None, tuple(f"{said}, but it looks like a frontal chest radiograph" for said in contradicts)
+
+    def _seen(self, radiograph: Radiograph) -> tuple[str, ...]:
+        """A note on an image, or another image of a patient, that the model was trained on."""
+        trained_on, patient = self.training_set, radiograph.patient_id
+        if trained_on is None:
+            return ()
+        if any(map(trained_on.has_image, filter(None, (radiograph.source, radiograph.sop_instance_uid)))):
+            return (f"{TRAINED_ON} this image, by its name; its probabilities look better than they are",)
+        if patient is not None and trained_on.has_patient(patient):
+            return (f"{TRAINED_ON} other images of this patient; its probabilities may look too good",)
+        return ()
 
     def _prediction(
         self,
@@ -294,6 +317,14 @@ def _session(content: bytes, path: Path, threads: int | None, one_image: bool) -
         raise InvalidModel(
             f"{path}: not a readable ONNX file; expected one that chexnet train wrote"
         ) from error
+
+
+def _training_set(session: Any, path: Path) -> TrainingSet | None:
+    stored = session.get_modelmeta().custom_metadata_map.get(TRAINING_SET_KEY)
+    try:
+        return None if stored is None else TrainingSet.from_json(stored)
+    except ValueError as error:
+        raise InvalidModel(f"{path}: {error}") from error
 
 
 def _metadata(session: Any, path: Path) -> ModelMetadata:

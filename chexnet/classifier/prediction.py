@@ -11,6 +11,9 @@ from chexnet.classifier.metadata import Maps
 NO_MAPS = "this model has no activation maps"
 """Said at every door."""
 
+INCOMPLETE = ".incomplete"
+"""Ends the name of a table while its rows still come."""
+
 Status = Literal["ok", "refused", "error"]
 
 

@@ -10,14 +10,26 @@ from typing import Any
 import click
 
 from chexnet.classifier import (
+    INCOMPLETE,
+    TRAINED_ON,
     FindingPrediction,
+    Outcome,
     Prediction,
     PredictionJob,
     find_inputs,
     run_job,
 )
 from chexnet.classifier.prediction import encodable
-from chexnet.cli.shared import FOLDER, NOTHING_DONE, SOME_LEFT_OUT, build, errors, options_from
+from chexnet.cli.shared import (
+    FOLDER,
+    INTERRUPTED,
+    NOTHING_DONE,
+    SOME_LEFT_OUT,
+    build,
+    ended_by_sigterm,
+    errors,
+    options_from,
+)
 from chexnet.findings import display_name
 
 MANY = 20
@@ -64,6 +76,7 @@ def command(
       chexnet predict image.dcm
       chexnet predict image.png --heatmaps maps --finding Pneumonia
       chexnet predict archive/ --output scores.csv
+      chexnet predict archive/ --output scores.csv --resume
       chexnet predict 'study/*.dcm' --json
       chexnet predict study/ --dicom-out results
     """
@@ -81,34 +94,73 @@ def command(
     if not found.files:
         raise click.ClickException(f"no PNG, JPEG or DICOM file in {', '.join(inputs)}")
     count = len(found.files)
-    left_out = Counter[str]()
-    without_map = 0
-    with errors(ValueError, OSError), _Screen(count) as screen:
-        printer = _JsonArray(screen) if as_json else _Text(screen, brief=count > MANY)
-        for outcome in run_job(job, found.files):
-            left_out[outcome.prediction.status] += outcome.prediction.status != "ok"
-            without_map += outcome.prediction.status == "ok" and not outcome.pictures
-            printer.add(outcome.prediction)
-            objects = results.write(outcome) if results else ()
-            screen.advance((*outcome.pictures, *objects))
-        printer.close()
-    if job.output:
-        click.echo(f"wrote {job.output}", err=True)
-    if job.heatmaps and without_map:
+    tally = _Tally()
+    try:
+        with errors(ValueError, OSError), ended_by_sigterm(), _Screen(count) as screen:
+            printer = _JsonArray(screen) if as_json else _Text(screen, brief=count > MANY)
+            for outcome in run_job(job, found.files):
+                tally.add(outcome)
+                printer.add(outcome.prediction)
+                objects = results.write(outcome) if results else ()
+                screen.advance((*outcome.pictures, *objects))
+            printer.close()
+    except KeyboardInterrupt:
+        if job.output is None:
+            raise
         click.echo(
-            f"no heat map of {without_map} of {count} images, where no finding is at its threshold; "
-            "--finding NAME draws one of every image",
+            f"interrupted; the rows so far are in {job.output}{INCOMPLETE}; run the same command with "
+            "--resume to go on",
             err=True,
         )
+        sys.exit(INTERRUPTED)
+    _say_what_happened(job, count, tally)
     if results:
         for name, reason in results.without_results:
             click.echo(f"no DICOM result of {encodable(name)}: {encodable(reason)}", err=True)
-    if left_out["error"]:
-        click.echo(f"{left_out['error']} of {count} images could not be read", err=True)
-    if left_out["refused"]:
-        click.echo(f"{left_out['refused']} of {count} images were refused; --no-gate reads them", err=True)
-    if left_out.total():
-        sys.exit(NOTHING_DONE if left_out.total() == count else SOME_LEFT_OUT)
+    if tally.left_out:
+        sys.exit(NOTHING_DONE if tally.left_out == count else SOME_LEFT_OUT)
+
+
+class _Tally:
+    """How many images were done, and how."""
+
+    def __init__(self) -> None:
+        self.status = Counter[str]()
+        self.without_map = 0
+        self.trained_on = 0
+
+    def add(self, outcome: Outcome) -> None:
+        self.status[outcome.prediction.status] += 1
+        self.without_map += outcome.prediction.status == "ok" and not outcome.pictures
+        self.trained_on += any(note.startswith(TRAINED_ON) for note in outcome.prediction.notes)
+
+    @property
+    def left_out(self) -> int:
+        return self.status["error"] + self.status["refused"]
+
+
+def _say_what_happened(job: PredictionJob, count: int, tally: _Tally) -> None:
+    def say(text: str) -> None:
+        click.echo(text, err=True)
+
+    if job.output:
+        say(f"wrote {job.output}")
+    if resumed := count - tally.status.total():
+        say(f"{resumed} of {count} images had a row already, and were not read again")
+    if job.heatmaps and tally.without_map:
+        say(
+            f"no heat map of {tally.without_map} of {count} images, where no finding is at its threshold; "
+            "--finding NAME draws one of every image"
+        )
+    if tally.trained_on:
+        say(
+            f"{TRAINED_ON} {tally.trained_on} of these {count} images, or on others of their patients: their "
+            "probabilities look better than those of new patients"
+        )
+    if tally.status["error"]:
+        say(f"{tally.status['error']} of {count} images could not be read")
+    if tally.status["refused"]:
+        say(f"{tally.status['refused']} of {count} images were refused; --no-gate reads them")
 
 
 def _result_folder(folder: Path | None, sr: Any, presentation_state: bool) -> Any:

@@ -2,7 +2,9 @@
 
 import dataclasses
 import re
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -134,6 +136,23 @@ def errors(*kinds: type[Exception], resumable: bool = False) -> Iterator[None]:
             raise
         click.echo("interrupted; run the same command again to resume", err=True)
         sys.exit(INTERRUPTED)
+
+
+@contextmanager
+def ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM, which schedulers send, end the block as Ctrl-C does: by KeyboardInterrupt."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python lets only the main thread handle signals
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def with_flags(message: str) -> str:

@@ -58,10 +58,17 @@ def test_a_file_whose_name_looks_like_a_pattern_is_a_file(tmp_path: Path, exampl
     assert names(tmp_path, [str(tmp_path / "film[1].png")]) == ["film[1].png"]
 
 
-def test_links_in_a_loop_end(tmp_path: Path, example_film: Path) -> None:
-    shutil.copy(example_film, tmp_path / "film.png")
-    (tmp_path / "again").symlink_to(tmp_path)
-    assert names(tmp_path, [str(tmp_path)]) == ["film.png"]
+def test_linked_folders_are_searched_and_links_in_a_loop_end(tmp_path: Path, example_film: Path) -> None:
+    archive, elsewhere = tmp_path / "archive", tmp_path / "elsewhere"
+    (archive / "z").mkdir(parents=True)
+    elsewhere.mkdir()
+    for folder in (archive, archive / "z", elsewhere):
+        shutil.copy(example_film, folder / "image.png")
+    (archive / "again").symlink_to(archive)
+    (archive / "a_link_to_z").symlink_to(archive / "z")
+    (archive / "linked").symlink_to(elsewhere)
+    (elsewhere / "back").symlink_to(archive)
+    assert names(archive, [str(archive)]) == ["image.png", "z/image.png", "linked/image.png"]
 
 
 def as_nobody(look: Callable[[], str]) -> str:
@@ -166,5 +173,5 @@ def test_an_interrupted_table_is_kept_under_a_name_that_says_so(
 
 
 def test_a_table_of_unknown_format_is_refused(tmp_path: Path, classifier: Classifier) -> None:
-    with pytest.raises(ValueError, match=r"expected a name that ends in \.csv, \.json, \.parquet"):
+    with pytest.raises(ValueError, match=r"expected a name that ends in \.csv, \.json, \.jsonl, \.parquet"):
         TableWriter(tmp_path / "t.xlsx", classifier.findings, classifier.identity)

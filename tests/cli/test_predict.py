@@ -251,7 +251,7 @@ def test_findings_that_are_not_validated_are_dim_on_a_terminal(
 
 def test_help_teaches_by_example(chexnet_cli) -> None:
     out = chexnet_cli("predict", "--help").out
-    assert "chexnet predict film.dcm" in out
+    assert "chexnet predict image.dcm" in out
     assert "Exit status" in out
 
 

@@ -30,7 +30,7 @@ export function saveJson(prediction) {
 export function csvOf(predictions, card) {
   const names = card.findings.map((entry) => entry.finding);
   const each = (kind) => names.map((name) => `${kind}_${name}`);
-  const header = ["image", "status", "reason", ...names, ...each("score"), ...each("present"), "policy", "model", "model_sha256"];
+  const header = ["image", "status", "reason", ...names, ...each("score"), ...each("present"), "policy", "model", "model_sha256", "notes"];
   const rows = predictions.map((prediction) => {
     const findings = new Map(prediction.findings.map((finding) => [finding.finding, finding]));
     return [
@@ -43,6 +43,7 @@ export function csvOf(predictions, card) {
       prediction.findings.find((finding) => finding.policy)?.policy ?? "",
       `${card.name} ${card.version}`,
       card.sha256,
+      text((prediction.notes ?? []).join("; ")),
     ];
   });
   return [header, ...rows].map((row) => row.map(quoted).join(",")).join("\r\n") + "\r\n";
