@@ -24,6 +24,12 @@ from chexnet.statistics.calibration import (
     sigmoid,
     wilson_interval,
 )
+from chexnet.statistics.calibration_slope import (
+    CalibrationCurve,
+    CalibrationMeasures,
+    calibration_curve,
+    measure_calibration,
+)
 from chexnet.statistics.delong import Comparison, auroc_covariance, auroc_interval, compare_aurocs, holm
 from chexnet.statistics.estimate import Estimate, NotEstimable
 from chexnet.statistics.few_positives import (
@@ -43,6 +49,7 @@ from chexnet.statistics.multireader import (
     reader_mean,
     two_way_bootstrap,
 )
+from chexnet.statistics.operating_rules import OperatingPoint, OperatingRule, operating_point
 from chexnet.statistics.paired_permutation import (
     PairedTest,
     permutation_test_of_aurocs,
@@ -87,6 +94,13 @@ from chexnet.statistics.thresholds import (
 )
 
 __all__ = [
+    "CalibrationCurve",
+    "CalibrationMeasures",
+    "calibration_curve",
+    "measure_calibration",
+    "OperatingPoint",
+    "OperatingRule",
+    "operating_point",
     "Rates",
     "kappa_estimate",
     "proportion",
