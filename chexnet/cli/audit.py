@@ -3,10 +3,12 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
-from chexnet.cli.shared import EXISTING, LEAKS, errors, json_option, progress_bar
+from chexnet.cli.inputs import column_names
+from chexnet.cli.shared import EXISTING, LEAKS, errors, json_option, progress_bar, table_options
 from chexnet.evaluation.audit import audit_files
 from chexnet.leakage.duplicates import NEAR
 from chexnet.report.audit_report import audit_json, show_audit
@@ -18,8 +20,9 @@ from chexnet.report.audit_report import audit_json, show_audit
     "--data",
     type=EXISTING,
     required=True,
-    help="Whose the images are: a ChestX-ray14 folder, its table, or a CSV as for chexnet train.",
+    help="Whose the images are: a ChestX-ray14 folder, its table, or a table as for chexnet train.",
 )
+@table_options
 @click.option("--against", type=EXISTING, multiple=True, help="Another split, list or model; repeatable.")
 @click.option("--pixels", is_flag=True, help="Compare the images that are there, to find duplicates.")
 @click.option(
@@ -35,6 +38,7 @@ def command(
     near: int,
     workers: int,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Look for patients on two sides of SPLIT, and show how its parts differ.
 
@@ -53,7 +57,14 @@ def command(
     """
     with errors(), progress_bar(" images", show=pixels) as progress:
         audited = audit_files(
-            data, split, against, pixels=pixels, near=near, workers=workers, progress=progress
+            data,
+            split,
+            against,
+            pixels=pixels,
+            near=near,
+            workers=workers,
+            progress=progress,
+            names=column_names(options, (data,)),
         )
     if as_json:
         click.echo(json.dumps(audit_json(audited), indent=2, ensure_ascii=False, allow_nan=False))

@@ -45,7 +45,13 @@ def column_names(options: Mapping[str, Any], tables: Iterable[Path | None]) -> C
         if not (old and separator and new):
             raise click.UsageError(f"--rename {pair}: expected OLD=NEW, such as PT=Pleural_Thickening")
         rename[old] = new
-    names = ColumnNames(options["image_column"], options["prefix"], rename)
+    names = ColumnNames(
+        image=options["image_column"],
+        prefix=options["prefix"],
+        rename=rename,
+        patient=options["patient_column"],
+        image_root=options["image_root"],
+    )
     refuse_unknown_columns(names, tables)
     return names
 
@@ -95,7 +101,12 @@ def parse_thresholds(given: Sequence[str], findings: Sequence[str]) -> dict[str,
 
 
 def find_localisation(
-    boxes: Path | None, images: Path | None, model: Path | None, finding: str | None, labels: Path
+    boxes: Path | None,
+    images: Path | None,
+    model: Path | None,
+    finding: str | None,
+    labels: Path,
+    names: ColumnNames,
 ) -> "Localisation | None":
     """Localisation on boxed images, if boxes are named.
 
@@ -108,7 +119,7 @@ def find_localisation(
         raise click.UsageError("--boxes needs --images, the folder of the boxed images")
     from chexnet.evaluation import localise_films
 
-    return localise_films(boxes, images, model, labels=labels, finding=finding)
+    return localise_films(boxes, images, model, labels=labels, finding=finding, names=names)
 
 
 def draw_images(shown: Sequence[str], model: Path | None) -> "list[Film]":

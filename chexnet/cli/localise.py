@@ -1,15 +1,25 @@
 """`chexnet localise`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from chexnet.cli.shared import EXISTING_FOLDER, FILE, errors, json_file_option, model_option, samples_option
+from chexnet.cli.inputs import column_names
+from chexnet.cli.shared import (
+    EXISTING_FOLDER,
+    FILE,
+    errors,
+    json_file_option,
+    model_option,
+    samples_option,
+    table_options,
+)
 from chexnet.evaluation import localise_films
 from chexnet.evaluation.measures import Resampling
 from chexnet.report import write_json
 from chexnet.report.localisation import localisation_json, show_localisation
-from chexnet.tables.boxes import FILM_SIDE
+from chexnet.tables import IMAGE_SIDE
 
 
 @click.command(name="localise")
@@ -19,12 +29,13 @@ from chexnet.tables.boxes import FILM_SIDE
 @click.option(
     "--labels", type=FILE, help="Table with the patient of each image; without it images are resampled."
 )
+@table_options
 @click.option("--finding", help="Of every box, for a table without a column finding.")
 @click.option(
     "--image-side",
     "--film-side",
     "image_side",
-    default=FILM_SIDE,
+    default=IMAGE_SIDE,
     show_default=True,
     help="Pixels the boxes' coordinates refer to.",
 )
@@ -41,6 +52,7 @@ def command(
     samples: int,
     seed: int,
     json_path: Path | None,
+    **options: Any,
 ) -> None:
     """Compare a model's activation maps with radiologists' BOXES (Figure 2; Wang et al. 2017).
 
@@ -59,7 +71,8 @@ def command(
             model,
             labels=labels,
             finding=finding,
-            film_side=image_side,
+            image_side=image_side,
+            names=column_names(options, (boxes, labels)),
             resampling=Resampling(samples=samples, seed=seed),
         )
         if json_path:

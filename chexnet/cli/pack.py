@@ -6,17 +6,26 @@ from typing import Any
 
 import click
 
-from chexnet.cli.shared import EXISTING, FOLDER, NOTHING_DONE, SOME_LEFT_OUT, build, errors, options_from
+from chexnet.cli.inputs import column_names
+from chexnet.cli.shared import (
+    EXISTING,
+    FOLDER,
+    NOTHING_DONE,
+    SOME_LEFT_OUT,
+    build,
+    errors,
+    options_from,
+    table_options,
+)
 from chexnet.datasets import PackConfig, open_pack, pack_data
 
 
 @click.command(name="pack")
 @click.argument("data", type=EXISTING)
 @click.argument("folder", type=FOLDER, required=False)
-@click.option(
-    "--only-present", is_flag=True, help="Of a ChestX-ray14 folder, pack the images that are there."
-)
+@click.option("--only-present", is_flag=True, help="Leave out images whose files are not there.")
 @click.option("--verify", is_flag=True, help="Compare every image of a pack, given as DATA, with its hash.")
+@table_options
 @options_from(PackConfig)
 def command(data: Path, folder: Path | None, only_present: bool, verify: bool, **options: Any) -> None:
     """Pack the images of DATA, as chexnet train takes it, into FOLDER, for chexnet train --packed.
@@ -39,7 +48,9 @@ def command(data: Path, folder: Path | None, only_present: bool, verify: bool, *
             return
         if folder is None:
             raise click.UsageError("name the FOLDER to pack into")
-        packed = pack_data(data, folder, build(PackConfig, options), only_present=only_present)
+        names = column_names(options, (data,))
+        config = build(PackConfig, options)
+        packed = pack_data(data, folder, config, only_present=only_present, names=names)
     for problem in packed.pack.problems.values():
         click.echo(f"error: {problem}", err=True)
     if packed.repaired:

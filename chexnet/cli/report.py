@@ -78,7 +78,12 @@ def command(
                 evaluation,
                 readers=readers,
                 localisation=find_localisation(
-                    options["boxes"], boxed, options["model"], options["boxes_finding"], labels
+                    options["boxes"],
+                    boxed,
+                    options["model"],
+                    options["boxes_finding"],
+                    labels,
+                    column_names(options, ()),
                 ),
                 films=draw_images(options["shown"], options["model"]),
                 commands=[shlex.join(["chexnet", *sys.argv[1:]])],

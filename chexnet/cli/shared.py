@@ -43,8 +43,14 @@ def together(*decorators: Callable[[Any], Any]) -> Callable[[Decorated], Decorat
 
 table_options = together(
     click.option("--image-column", help="Column with the image names, if it has no usual name."),
+    click.option("--patient-column", help="Column with the patient, if it has no usual name."),
     click.option("--prefix", default="", help="What stands before each finding's name, such as prob_."),
     click.option("--rename", multiple=True, metavar="OLD=NEW", help="A finding's other name; repeatable."),
+    click.option(
+        "--image-root",
+        type=FOLDER,
+        help="Folder that image names in the table start from. Default: the table's folder.",
+    ),
 )
 """How a table names its columns; ``chexnet.cli.inputs.column_names`` reads them."""
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from chexnet.cli.shared import EXISTING, EXISTING_FOLDER, FOLDER, build, errors, options_from
+from chexnet.cli.inputs import column_names
+from chexnet.cli.shared import EXISTING, EXISTING_FOLDER, FOLDER, build, errors, options_from, table_options
 from chexnet.radiograph import UnreadableImage
 
 try:
@@ -22,7 +23,7 @@ except ModuleNotFoundError as error:
 @click.option(
     "--only-present",
     is_flag=True,
-    help="Of a ChestX-ray14 folder, use the images that are there. Without it, missing images are an error.",
+    help="Use the images that are there. Without it, missing images are an error.",
 )
 @click.option(
     "--split",
@@ -34,6 +35,7 @@ except ModuleNotFoundError as error:
     type=EXISTING_FOLDER,
     help="A pack of the images (chexnet pack): read them from it, several times as fast.",
 )
+@table_options
 @options_from(TrainConfig)
 @options_from(Hardware)
 def command(
@@ -41,9 +43,9 @@ def command(
 ) -> None:
     """Train a CheXNet on DATA and leave the model and its record in FOLDER.
 
-    DATA is a ChestX-ray14 folder as NIH ships it, or a CSV with the columns image, patient, one column per
-    finding (0, 1, blank for unknown) and, if you have a split of your own, split (train, validation, test).
-    Without one, and without --split, patients are drawn into 70 / 10 / 20.
+    DATA is a ChestX-ray14 folder as NIH ships it, its table or a part of it, or a table with the columns
+    image, patient, one column per finding (0, 1, blank for unknown) and, if you have a split of your own,
+    split (train, validation, test). Without one, and without --split, patients are drawn into 70 / 10 / 20.
 
     The defaults are the paper's (sections 2.2, 3.1 and 5). Run the same command again to resume an
     interrupted run.
@@ -65,6 +67,7 @@ def command(
             only_present=only_present,
             split=split,
             packed=packed,
+            names=column_names(options, (data,)),
         )
     if trained.rank == 0:
         click.echo(f"{trained.epochs} epochs, lowest validation loss {trained.validation_loss:.4f}")

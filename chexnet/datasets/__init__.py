@@ -2,11 +2,11 @@
 
 from chexnet.datasets.chestxray14 import ChestXray14, Inventory
 from chexnet.datasets.download import DownloadConfig, Downloaded, download
-from chexnet.datasets.known_images import read_known_images
 from chexnet.datasets.manifest import Manifest, known_labels, read_manifest
 from chexnet.datasets.pack.reader import BadPack, Pack, open_pack
 from chexnet.datasets.pack.writer import PackConfig, Packed, pack_data, pack_films
 from chexnet.datasets.selection import Selection
+from chexnet.datasets.source import Source
 from chexnet.datasets.splits.by_patient import (
     Split,
     label_strata,
@@ -32,6 +32,7 @@ __all__ = [
     "PackConfig",
     "Packed",
     "Selection",
+    "Source",
     "Split",
     "SplitConfig",
     "SplitLists",
@@ -44,7 +45,6 @@ __all__ = [
     "open_pack",
     "pack_data",
     "pack_films",
-    "read_known_images",
     "read_manifest",
     "read_split",
     "refuse_patient_overlap",

@@ -11,10 +11,18 @@ import numpy as np
 from chexnet.datasets.manifest import Manifest
 from chexnet.datasets.selection import EVERY_IMAGE, Selection
 from chexnet.paper import PATHOLOGIES
-from chexnet.tables.boxes import Boxes, read_boxes
-from chexnet.tables.image_lists import read_image_list
-from chexnet.tables.labels import FINDING_LABELS, Labels, labels_of
-from chexnet.tables.table import BadTable, ColumnNames, read_table
+from chexnet.tables import (
+    USUAL_COLUMNS,
+    BadTable,
+    Boxes,
+    ColumnNames,
+    Labels,
+    is_nih,
+    labels_of,
+    read_boxes,
+    read_image_list,
+    read_table,
+)
 
 TABLES = ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv")
 BOXES = "BBox_List_2017.csv"
@@ -97,13 +105,19 @@ class ChestXray14:
         root: holds `Data_Entry_2017_v2020.csv` (or the older `Data_Entry_2017.csv`) and the images, in
             `images_001/images` … `images_012/images`, in `images`, or beside the table; for boxes and the
             official split also `BBox_List_2017.csv`, `train_val_list.txt` and `test_list.txt`.
+        own_table: a part of the table to use instead, such as ``sample_labels.csv`` of the NIH sample.
+        names: how it names its columns.
     """
 
     root: Path
+    own_table: Path | None = None
+    names: ColumnNames = USUAL_COLUMNS
 
     @property
     def table(self) -> Path:
         """The table of labels; the 2020 version where both are there."""
+        if self.own_table is not None:
+            return self.own_table
         for name in TABLES:
             if (self.root / name).is_file():
                 return self.root / name
@@ -119,12 +133,15 @@ class ChestXray14:
         Raises:
             BadTable: the table is none of NIH's, or says what it cannot mean.
         """
-        table = read_table(self.table)
-        if FINDING_LABELS not in table.columns:
-            raise BadTable(f"{table.path}: no column {FINDING_LABELS!r}; is this the table as NIH ships it?")
-        labels = labels_of(table, PATHOLOGIES, ColumnNames())
+        table = read_table(self.table, short_rows=self.own_table is not None)
+        if not is_nih(table):
+            raise BadTable(f"{table.path}: no column 'Finding Labels'; is this the table as NIH ships it?")
+        labels = labels_of(table, PATHOLOGIES, self.names)
         if labels.patients is None:
-            raise BadTable(f"{table.path}: no column 'Patient ID'; is this the table as NIH ships it?")
+            raise BadTable(
+                f"{table.path}: no column 'Patient ID'; is this the table as NIH ships it? Without patients "
+                "nothing can be split by patient"
+            )
         return labels
 
     def boxes(self) -> list[Boxes]:
@@ -171,7 +188,7 @@ class ChestXray14:
             raise ValueError(
                 f"{self.root}: {len(missing):,} of {len(labels.images):,} images are missing, the first "
                 f"{missing[0]} ({count_by_archive(missing)}); "
-                "complete the download, or ask for the images that are there with --only-present"
+                "complete the download, or ask for the images that are there with `only_present`"
             )
         if len(missing) == len(labels.images):
             raise ValueError(f"{self.root}: holds none of the images of {self.table.name}")
@@ -183,6 +200,7 @@ class ChestXray14:
             patients=tuple(labels.patients),
             findings=PATHOLOGIES,
             labels=labels.values.astype(np.float32),
+            names=tuple(labels.images),
         )
 
     def inventory(self) -> Inventory:

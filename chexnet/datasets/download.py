@@ -28,7 +28,7 @@ from tqdm import tqdm
 from chexnet._files import file_digest, whole_file, write_whole
 from chexnet._options import option
 from chexnet.datasets.chestxray14 import BOXES, OFFICIAL_LISTS, TABLES, ChestXray14, Inventory
-from chexnet.tables.table import BadTable
+from chexnet.tables import BadTable
 
 PAGE = "https://nihcc.app.box.com/v/ChestXray-NIHCC"
 """Where a person finds everything, the tables included."""
@@ -216,7 +216,7 @@ def _require_room(root: Path, wanted: Sequence[RemoteFile], config: DownloadConf
     if needed > free:
         raise ValueError(
             f"{root}: {needed / 1e9:.1f} GB are to come, and {free / 1e9:.1f} GB are free; make room, choose "
-            "another disk, or fetch some with --archive"
+            "another disk, or fetch some with `archive`"
         )
 
 
@@ -242,14 +242,14 @@ def _open(address: str, start: int = 0) -> HTTPResponse:
 def _obtain(root: Path, file: RemoteFile, config: DownloadConfig, pause_s: float, attempts: int) -> None:
     address = config.address(file)
     if address is None:
-        raise _Failed(f"NIH gives no direct address for it; save it in {root} from {PAGE}, or use --mirror")
+        raise _Failed(f"NIH gives no direct address for it; save it in {root} from {PAGE}, or use `mirror`")
     path = root / file.name
     if not path.is_file():
         _fetch(address, path, file.md5 if config.checksums else None, pause_s, attempts)
     elif config.checksums and (found := _md5(path)) != file.md5:
         raise _Failed(
             f"{path}: the MD5 is {found}; expected {file.md5}. Delete it, and the same command fetches it, "
-            "or accept it with --no-checksums"
+            "or accept it with `no_checksums`"
         )
     if file.is_archive:
         films = unpack(path, _folder(root, file))
@@ -273,7 +273,7 @@ def _fetch(address: str, path: Path, md5: str | None, pause_s: float, attempts: 
         if last:
             raise _Failed(
                 f"{address}: the MD5 is {found}; expected {md5}. The file is damaged or another; try again, "
-                "use another --mirror, or accept it with --no-checksums"
+                "use another `mirror`, or accept it with `no_checksums`"
             )
 
 

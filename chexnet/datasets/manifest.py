@@ -1,4 +1,4 @@
-"""The table a network is trained from: one row an image, its patient, its labels."""
+"""The table a network is trained from: one row per image, its patient, its labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,15 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from chexnet.arrays import Bool, Float, Float32, Int
+from chexnet.arrays import Bool, Float, Float32, Int, UInt8
 from chexnet.datasets.pack.reader import Pack
 from chexnet.paper import PATHOLOGIES
-from chexnet.tables.table import PATIENT_COLUMNS, BadTable, Table, read_table
+from chexnet.tables import BadTable, ColumnNames, Table, match_images, read_table, same_finding
 
 UNKNOWN = float("nan")
 """An unknown label. The loss and every metric leave it out; it is never taken for "absent"."""
 
-_IMAGE_COLUMNS = ("image", "Image Index")
 SPLITS = ("train", "validation", "test")
 
 
@@ -31,6 +30,9 @@ class Manifest:
         labels: 0 absent, 1 present, between them a soft label (a probability), NaN unknown.
         splits: "train", "validation" or "test" for each image, where the table says so.
         pack: what to read the images from instead of their files, which then need not be there.
+        names: path of each image relative to the image root, which identifies it wherever the root lies;
+            None where the files' own names do.
+        packed_names: what each image is called in the pack.
     """
 
     name: str
@@ -40,6 +42,8 @@ class Manifest:
     labels: Float32[np.ndarray, "images findings"]
     splits: tuple[str, ...] | None = None
     pack: Pack | None = None
+    names: tuple[str, ...] | None = None
+    packed_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         splits = self.images if self.splits is None else self.splits
@@ -61,8 +65,8 @@ class Manifest:
 
     @property
     def image_ids(self) -> tuple[str, ...]:
-        """File names, which identify an image wherever it lies."""
-        return tuple(image.name for image in self.images)
+        """What identifies each image: its path relative to the image root."""
+        return tuple(image.name for image in self.images) if self.names is None else self.names
 
     def select(self, rows: Int[np.ndarray, " rows"]) -> "Manifest":
         """The manifest of these rows alone, in their order."""
@@ -71,7 +75,9 @@ class Manifest:
             images=tuple(self.images[row] for row in rows),
             patients=tuple(self.patients[row] for row in rows),
             labels=self.labels[rows],
-            splits=tuple(self.splits[row] for row in rows) if self.splits is not None else None,
+            splits=_take(self.splits, rows),
+            names=_take(self.names, rows),
+            packed_names=_take(self.packed_names, rows),
         )
 
     def with_findings(self, findings: Sequence[str]) -> "Manifest":
@@ -94,14 +100,27 @@ class Manifest:
         Raises:
             ValueError: the pack lacks an image, or could not read it when it was made.
         """
-        missing = [image for image in self.image_ids if image not in pack]
+        found = match_images(self.image_ids, tuple(pack.rows)).rows
+        missing = [image for image, row in zip(self.image_ids, found, strict=True) if row is None]
         if missing:
-            reason = pack.problems.get(missing[0], "it was not among the films that were packed")
+            reason = pack.problems.get(missing[0], "it was not among the images that were packed")
             raise ValueError(
                 f"{pack.folder}: {len(missing):,} of {len(self):,} images are not in the pack, the first "
                 f"{missing[0]} ({reason})"
             )
-        return replace(self, pack=pack)
+        there = tuple(pack.rows)
+        return replace(self, pack=pack, packed_names=tuple(there[row] for row in found if row is not None))
+
+    def packed(self, row: int) -> UInt8[np.ndarray, "size size"]:
+        """The image of a row as its pack holds it.
+
+        Raises:
+            UnreadableImage: the pixels are not those that were packed.
+            ValueError: the manifest is not read from a pack.
+        """
+        if self.pack is None or self.packed_names is None:
+            raise ValueError(f"{self.name}: is not read from a pack")
+        return self.pack.grey(self.packed_names[row])
 
 
 def known_labels(
@@ -112,45 +131,48 @@ def known_labels(
     return known, labels[known] >= 0.5
 
 
-def read_manifest(path: str | PathLike[str]) -> Manifest:
-    """Read a CSV with `image`, `patient`, one column a pathology and, if it likes, `split`.
+def read_manifest(path: str | PathLike[str], names: ColumnNames | None = None) -> Manifest:
+    """Read a table with `image`, `patient`, one column per finding and, if there is one, `split`.
 
-    Image paths are relative to the CSV's folder. A label is 0, 1, a probability between them (a soft
-    label) or blank (unknown). Columns that are no pathology of the paper are left alone.
+    Image paths are relative to the image root, by default the table's folder. A label is 0, 1, a probability
+    between them (a soft label) or blank (unknown). Columns that are no finding of the paper are left alone.
+
+    Args:
+        names: how the table names its columns.
 
     Raises:
         ValueError: the first bad row, with its line and what was expected there.
     """
+    names = names or ColumnNames()
     table = read_table(Path(path), short_rows=True)
-    images = tuple(table.path.parent / name for name in _filled(table, _IMAGE_COLUMNS))
-    patients = tuple(_filled(table, PATIENT_COLUMNS))
+    images, patients = table.images(names), tuple(table.filled("patient", names))
     _refuse_repeated(images, table)
-    findings = tuple(pathology for pathology in PATHOLOGIES if pathology in table.columns)
+    columns = {same_finding(finding): column for finding, column in table.findings(names).items()}
+    findings = {name: columns[same_finding(name)] for name in PATHOLOGIES if same_finding(name) in columns}
     if not findings:
         raise BadTable(f"{path}: no label column; expected some of {', '.join(PATHOLOGIES)}")
-    labels = [[_label(table, row, finding) for finding in findings] for row in range(len(table))]
+    labels = [
+        [_label(table, row, finding, column) for finding, column in findings.items()]
+        for row in range(len(table))
+    ]
+    root = names.image_root or table.path.parent
     return Manifest(
         name=table.path.stem,
-        images=images,
+        images=tuple(root / image for image in images),
         patients=patients,
-        findings=findings,
+        findings=tuple(findings),
         labels=np.array(labels, dtype=np.float32),
-        splits=_splits(table) if "split" in table.columns else None,
+        splits=_splits(table),
+        names=tuple(images),
     )
 
 
-def _filled(table: Table, candidates: tuple[str, ...]) -> list[str]:
-    """The column of one of these names, which may not be blank anywhere."""
-    column = table.known_column(candidates)
-    if column is None:
-        raise BadTable(f"{table.path}: no column {candidates[0]!r}; the table has {', '.join(table.columns)}")
-    if "" in column:
-        raise BadTable(f"{table.where(column.index(''))}: {candidates[0]} is blank")
-    return column
+def _take(values: tuple[str, ...] | None, rows: Int[np.ndarray, " rows"]) -> tuple[str, ...] | None:
+    return None if values is None else tuple(values[row] for row in rows)
 
 
-def _label(table: Table, row: int, finding: str) -> float:
-    text = table.columns[finding][row]
+def _label(table: Table, row: int, finding: str, column: str) -> float:
+    text = table.columns[column][row]
     if not text:
         return UNKNOWN
     try:
@@ -164,14 +186,17 @@ def _label(table: Table, row: int, finding: str) -> float:
     return value
 
 
-def _splits(table: Table) -> tuple[str, ...]:
-    for row, name in enumerate(table.columns["split"]):
+def _splits(table: Table) -> tuple[str, ...] | None:
+    column = table.column("split")
+    if column is None:
+        return None
+    for row, name in enumerate(column):
         if name not in SPLITS:
             raise BadTable(f"{table.where(row)}: split is {name!r}; expected {', '.join(SPLITS)}")
-    return tuple(table.columns["split"])
+    return tuple(column)
 
 
-def _refuse_repeated(images: Sequence[Path], table: Table) -> None:
+def _refuse_repeated(images: Sequence[str], table: Table) -> None:
     seen = set()
     for row, image in enumerate(images):
         if image in seen:

@@ -7,7 +7,7 @@ import numpy as np
 
 from chexnet._options import option
 from chexnet.arrays import Bool, Int
-from chexnet.tables.labels import Labels
+from chexnet.tables import Labels
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chexnet._options import Progress
-from chexnet.datasets import ChestXray14, Inventory, SplitLists, read_known_images, read_manifest, read_split
+from chexnet.datasets import ChestXray14, Inventory, Source, SplitLists, read_split
 from chexnet.datasets.chestxray14 import BOXES, OFFICIAL_LISTS
 from chexnet.leakage import (
     Audit,
@@ -18,6 +18,7 @@ from chexnet.leakage import (
 )
 from chexnet.leakage.duplicates import NEAR
 from chexnet.leakage.training_images import TRAINING_IDS
+from chexnet.tables import USUAL_COLUMNS, ColumnNames
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ def audit_files(
     near: int = NEAR,
     workers: int = 2,
     progress: Progress | None = None,
+    names: ColumnNames = USUAL_COLUMNS,
 ) -> AuditedFiles:
     """Audit a split, alone and against others.
 
@@ -53,12 +55,14 @@ def audit_files(
             the official test list and the boxed images too.
         split: a file of `chexnet split`, a list, a folder of lists, a run's folder or its model file.
         against: others of the kind.
-        pixels: compare the films that are there.
+        pixels: compare the images that are there.
+        names: how the table names its columns, and where its images are.
 
     Raises:
         ValueError: a file cannot be read, or a model's list of images is not the one it was trained on.
     """
-    labels = read_known_images(data)
+    source = Source(data, names)
+    labels = source.labels()
     found = [find_audited(path) for path in (split, *against)]
     splits = _with_own_names([one for one in found if isinstance(one, SplitLists)])
     hashes = {one.source: one.sha256 for one in found if isinstance(one, TrainingImages) and one.sha256}
@@ -67,11 +71,13 @@ def audit_files(
         if data.is_dir():
             inventory = ChestXray14(data).inventory()
         wanted = {name for one in splits for names in one.images.values() for name in names}
-        files = {name: file for name, file in sorted(_image_files(data).items()) if name in wanted}
+        files = {name: file for name, file in sorted(source.files().items()) if name in wanted}
         fingerprints = fingerprint_files(files, workers=workers, progress=progress)
         twins, films = find_twins(fingerprints, near), len(fingerprints.names)
         unreadable = fingerprints.unreadable
-    result = audit_splits(labels, splits, reserved=_reserved(data), hashes=hashes, twins=twins, films=films)
+    result = audit_splits(
+        labels, splits, reserved=_reserved(source.folder), hashes=hashes, twins=twins, films=films
+    )
     return AuditedFiles(result, near, inventory, unreadable)
 
 
@@ -121,20 +127,11 @@ def _with_own_names(splits: Sequence[SplitLists]) -> list[SplitLists]:
     return named
 
 
-def _image_files(data: Path) -> dict[str, Path]:
-    if data.is_dir():
-        return ChestXray14(data).image_files()
-    manifest = read_manifest(data)
-    files = zip(manifest.image_ids, manifest.images, strict=True)
-    return {name: file for name, file in files if file.is_file()}
-
-
-def _reserved(data: Path) -> dict[str, Sequence[str]]:
-    """Images that nothing may be learned from: the official test list, and the films with boxes."""
-    folder = data if data.is_dir() else data.parent
+def _reserved(folder: ChestXray14) -> dict[str, Sequence[str]]:
+    """Images that nothing may be learned from: the official test list, and the images with boxes."""
     reserved: dict[str, Sequence[str]] = {}
-    if all((folder / name).is_file() for name in OFFICIAL_LISTS.values()):
-        reserved["official test images"] = ChestXray14(folder).official_lists()["test"]
-    if (folder / BOXES).is_file():
-        reserved["images with boxes"] = sorted({one.image for one in ChestXray14(folder).boxes()})
+    if all((folder.root / name).is_file() for name in OFFICIAL_LISTS.values()):
+        reserved["official test images"] = folder.official_lists()["test"]
+    if (folder.root / BOXES).is_file():
+        reserved["images with boxes"] = sorted({one.image for one in folder.boxes()})
     return reserved

@@ -8,7 +8,7 @@ import numpy as np
 from chexnet._options import Progress
 from chexnet.evaluation.measures import Measurements, Resampling
 from chexnet.statistics import Estimate, NotEstimable, Ranking, clusters_of, compare_aurocs, holm
-from chexnet.tables.joined import Cohort
+from chexnet.tables import Cohort
 
 
 @dataclass(frozen=True)

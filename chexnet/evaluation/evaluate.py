@@ -23,10 +23,7 @@ from chexnet.leakage.training_images import Contamination, TrainingImages, find_
 from chexnet.literature import systems_below
 from chexnet.paper import BOOTSTRAP_SAMPLES, CONFIDENCE
 from chexnet.statistics import Estimate, WeightedMean, expected_calibration_error
-from chexnet.tables.joined import Cohort, join, join_file, read_cohort
-from chexnet.tables.labels import Labels
-from chexnet.tables.predictions import Predictions
-from chexnet.tables.table import ColumnNames
+from chexnet.tables import Cohort, ColumnNames, Labels, Predictions, join, join_file, read_cohort
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ from chexnet.arrays import Float
 from chexnet.evaluation.measures import Measurements, Resampling
 from chexnet.statistics import Estimate, WeightedMean, clusters_of
 from chexnet.statistics.box_overlap import THRESHOLDS, FilmLocalisation, localise, random_maps
-from chexnet.tables.boxes import FILM_SIDE, Boxes, read_boxes
-from chexnet.tables.table import PATIENT_COLUMNS, BadTable, read_table
+from chexnet.tables import IMAGE_SIDE, BadTable, Boxes, ColumnNames, match_images, read_boxes, read_table
 
 _CONTROLS = 5
 """Random maps a film at least, and two hundred in all; their mean is the control."""
@@ -141,9 +140,10 @@ def localise_films(
     *,
     labels: Path | None = None,
     finding: str | None = None,
-    film_side: float = FILM_SIDE,
+    image_side: float = IMAGE_SIDE,
     resampling: Resampling | None = None,
     only: Sequence[str] | None = None,
+    names: ColumnNames | None = None,
 ) -> Localisation:
     """Run a model on boxed films and score its maps.
 
@@ -152,6 +152,7 @@ def localise_films(
         model: None is the model that comes with chexnet.
         labels: a table with the patient of each image; without it films are resampled.
         only: findings whose boxes count, for a model that does not know the others.
+        names: how the tables name their columns.
 
     Raises:
         ValueError: no boxed film is there, or the model does not know a finding.
@@ -159,13 +160,15 @@ def localise_films(
     # Imported here: scoring plain arrays needs no network runtime.
     from chexnet.evaluation.model_run import run_maps
 
-    drawn = [one for one in read_boxes(boxes, finding, film_side) if only is None or one.finding in only]
+    drawn = [
+        one for one in read_boxes(boxes, finding, image_side, names) if only is None or one.finding in only
+    ]
     maps = run_maps(model, images, [(one.image, one.finding) for one in drawn])
     found = [one for one in drawn if (one.image, one.finding) in maps]
     if not found:
         where = "the films given" if isinstance(images, Mapping) else images
         raise ValueError(f"{where}: holds none of the {len(drawn)} boxed films, such as {drawn[0].image}")
-    patients = None if labels is None else _patients(labels, [one.image for one in found])
+    patients = None if labels is None else _patients(labels, [one.image for one in found], names)
     return Localisation(
         evaluate_localisation(found, maps, patients, resampling),
         films=len({one.image for one in found}),
@@ -176,15 +179,18 @@ def localise_films(
     )
 
 
-def _patients(labels: Path, images: Sequence[str]) -> dict[str, str]:
-    table = read_table(labels)
-    column = table.known_column(PATIENT_COLUMNS)
-    if column is None:
+def _patients(labels: Path, images: Sequence[str], names: ColumnNames | None) -> dict[str, str]:
+    table = read_table(labels, short_rows=True)
+    patients = table.column("patient", names)
+    if patients is None:
         raise BadTable(f"{labels}: no column names the patient; leave `labels` out to resample images")
-    known = dict(zip(table.images(), column, strict=True))
-    missing = [image for image in images if not known.get(image)]
+    rows = match_images(tuple(dict.fromkeys(images)), table.images(names)).rows
+    owners = dict(
+        zip(dict.fromkeys(images), ("" if row is None else patients[row] for row in rows), strict=True)
+    )
+    missing = [image for image, patient in owners.items() if not patient]
     if missing:
         raise BadTable(
-            f"{labels}: does not know the patient of {len(missing)} films, the first is {missing[0]}"
+            f"{labels}: does not know the patient of {len(missing)} images, the first is {missing[0]}"
         )
-    return {image: known[image] for image in images}
+    return owners

@@ -14,7 +14,7 @@ from chexnet.classifier.prediction import NO_MAPS
 from chexnet.evaluation.operating_points import Thresholds
 from chexnet.leakage.training_images import TrainingImages
 from chexnet.radiograph import read_radiograph
-from chexnet.tables.predictions import Predictions
+from chexnet.tables import Predictions
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def run_model(model: Path, images: Path, progress: Callable[[int, int], None] | 
     return ModelRun(
         Predictions(
             name=classifier.identity.name,
-            images=[one.file.path.name for one in good],
+            images=[one.file.name.as_posix() for one in good],
             findings=classifier.findings,
             probabilities=_probabilities(good),
             not_scored=dict(reasons),
@@ -99,7 +99,7 @@ def run_maps(
         InputFile(places[name], Path(name)) for name in names if name in places and places[name].is_file()
     ]
     maps = {
-        scored.file.name.name: scored.prediction.maps
+        scored.file.name.as_posix(): scored.prediction.maps
         for scored in score_files(classifier, files)
         if scored.prediction.maps is not None
     }

@@ -26,9 +26,19 @@ from chexnet.statistics import (
     reader_study,
 )
 from chexnet.statistics.thresholds import confusion_of_calls
-from chexnet.tables.predictions import Predictions, prediction_columns, predictions_of
-from chexnet.tables.readings import Readings, reading_columns, readings_of
-from chexnet.tables.table import BadTable, ColumnNames, closest, read_table, same_finding
+from chexnet.tables import (
+    BadTable,
+    ColumnNames,
+    Predictions,
+    Readings,
+    closest,
+    prediction_columns,
+    predictions_of,
+    read_table,
+    reading_columns,
+    readings_of,
+    same_finding,
+)
 
 
 @dataclass(frozen=True)

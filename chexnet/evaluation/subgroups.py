@@ -9,7 +9,7 @@ from chexnet.arrays import Bool, Float
 from chexnet.evaluation.discrimination import FEWEST_PATIENTS, add_areas, estimate_auroc, sample_of
 from chexnet.evaluation.measures import Measurements
 from chexnet.statistics import FEW_PATIENTS, Estimate
-from chexnet.tables.joined import Cohort
+from chexnet.tables import Cohort
 
 AGE_BANDS = ((0, 18), (18, 40), (40, 60), (60, 80), (80, 121))
 """Years, from the first up to but not including the second."""

@@ -10,8 +10,7 @@ from chexnet.arrays import Bool, Float
 from chexnet.datasets.splits.files import SplitLists
 from chexnet.leakage.duplicates import Twins
 from chexnet.leakage.training_images import Contamination, TrainingImages, find_contamination
-from chexnet.tables.image_lists import hash_image_ids
-from chexnet.tables.labels import Labels
+from chexnet.tables import Labels, hash_image_ids
 
 NOTABLE = 0.1
 """Standardised difference from which a characteristic is said to differ (Austin 2009)."""

@@ -5,9 +5,15 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from chexnet.tables.image_lists import hash_image_ids, read_image_list
-from chexnet.tables.labels import Labels, label_columns, read_labels
-from chexnet.tables.table import ColumnNames, read_table
+from chexnet.tables import (
+    ColumnNames,
+    Labels,
+    hash_image_ids,
+    label_columns,
+    read_image_list,
+    read_labels,
+    read_table,
+)
 
 TRAINING_IDS = "training_ids.txt"
 """The names of the images that a run of `chexnet train` has learned from, in its folder."""

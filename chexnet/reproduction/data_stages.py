@@ -21,9 +21,7 @@ from chexnet.evaluation.audit import audit_files
 from chexnet.paper import PNEUMONIA_SPLIT
 from chexnet.report.audit_report import audit_json, show_audit
 from chexnet.reproduction.config import Reproduction
-from chexnet.tables import Labels
-from chexnet.tables.boxes import read_boxes
-from chexnet.tables.table import read_table
+from chexnet.tables import Labels, read_boxes, read_table
 
 Task = Literal["pathologies", "pneumonia"]
 INVENTORY = "inventory.json"

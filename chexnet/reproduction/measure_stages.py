@@ -33,8 +33,7 @@ from chexnet.report.reproduction import TITLES
 from chexnet.reproduction.config import RECIPES
 from chexnet.reproduction.data_stages import Data
 from chexnet.statistics.box_overlap import localise as score_map
-from chexnet.tables import ColumnNames, read_predictions
-from chexnet.tables.boxes import Boxes, read_boxes
+from chexnet.tables import Boxes, ColumnNames, read_boxes, read_predictions
 
 PANELS = ("Pneumonia", "Nodule", "Mass", "Pneumothorax", "Effusion", "Cardiomegaly")
 """What Figure 2 shows, (a) to (f)."""

@@ -1,7 +1,6 @@
-"""Radiologists' boxes: where on a film a finding is."""
+"""Radiologists' boxes: where on a radiograph a finding is."""
 
-import csv
-from collections.abc import Sequence
+import math
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -9,21 +8,23 @@ from pathlib import Path
 import numpy as np
 
 from chexnet.arrays import Float
-from chexnet.tables.table import BadTable
+from chexnet.tables.columns import BadTable, ColumnNames
+from chexnet.tables.table import Table, read_table
 
-FILM_SIDE = 1024.0
-"""Pixels; boxes of ChestX-ray14 and of the RSNA challenge are drawn on films of this side."""
+IMAGE_SIDE = 1024.0
+"""Pixels; boxes of ChestX-ray14 and of the RSNA challenge are drawn on images of this side."""
 
+_SIDES = ("x", "y", "width", "height")
 _SPELLINGS = {"Infiltrate": "Infiltration"}
 """BBox_List_2017.csv spells one finding otherwise than the table of labels."""
 
 
 @dataclass(frozen=True)
 class Boxes:
-    """Radiologists' boxes of one film for one finding.
+    """Radiologists' boxes of one image for one finding.
 
     Attributes:
-        boxes: left, top, width and height as shares of the film's sides.
+        boxes: left, top, width and height as shares of the image's sides.
     """
 
     image: str
@@ -32,64 +33,53 @@ class Boxes:
 
 
 def read_boxes(
-    path: str | PathLike[str], finding: str | None = None, film_side: float = FILM_SIDE
+    path: str | PathLike[str],
+    finding: str | None = None,
+    image_side: float = IMAGE_SIDE,
+    names: ColumnNames | None = None,
 ) -> list[Boxes]:
     """Read ``BBox_List_2017.csv``, or a table of image, x, y, width, height and perhaps finding.
 
     Args:
         finding: of every box, for a table that names none (such as the RSNA challenge's).
-        film_side: pixels that the boxes' coordinates refer to.
+        image_side: pixels that the boxes' coordinates refer to.
+        names: how the table names its columns.
 
     Raises:
-        BadTable: a column is missing, or a number is none.
+        BadTable: a column is missing, or a number is not finite, or a box has no area.
+        ValueError: the side is not a positive number.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise BadTable(f"{path}: no such file; expected a table of boxes")
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [row for row in csv.reader(file) if row]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise BadTable(f"{path}: not a CSV in UTF-8 ({error})") from error
-    if len(rows) < 2:
-        raise BadTable(f"{path}: the table has no boxes")
-    places = _places(rows[0], finding, path)
+    if not (math.isfinite(image_side) and image_side > 0):
+        raise ValueError(f"`image_side` is {image_side}; expected the number of pixels, above 0")
+    table = read_table(Path(path))
+    images = table.images(names)
+    sides = [table.filled(side) for side in _SIDES]
+    findings = [finding] * len(table) if finding else _findings(table)
     grouped: dict[tuple[str, str], list[list[float]]] = {}
-    for number, row in enumerate(rows[1:], start=2):
-        image = row[places["image"]].strip()
-        name = finding or row[places["finding"]].strip()
-        try:
-            box = [float(row[places[side]]) / film_side for side in ("x", "y", "width", "height")]
-        except (ValueError, IndexError) as error:
-            raise BadTable(f"{path}: row {number}, image {image}: expected x, y, width and height") from error
-        grouped.setdefault((image, _SPELLINGS.get(name, name)), []).append(box)
+    for row, (image, name) in enumerate(zip(images, findings, strict=True)):
+        box = _box([cells[row] for cells in sides], f"{table.where(row)}, image {image}")
+        grouped.setdefault((image, _SPELLINGS.get(name, name)), []).append(
+            [side / image_side for side in box]
+        )
     return [Boxes(image, name, np.array(boxes)) for (image, name), boxes in grouped.items()]
 
 
-def _places(header: Sequence[str], finding: str | None, path: Path) -> dict[str, int]:
-    """Where each column is; NIH's header is torn apart by the commas inside its own brackets."""
-    names = [name.strip().casefold() for name in header]
-    if "bbox [x" in names:
-        start = names.index("bbox [x")
-        return {
-            "image": names.index("image index"),
-            "finding": names.index("finding label"),
-            **dict(zip(("x", "y", "width", "height"), range(start, start + 4), strict=True)),
-        }
-    aliases: dict[str, Sequence[str]] = {
-        "image": ("image", "image index"),
-        "x": ("x",),
-        "y": ("y",),
-        "width": ("width", "w"),
-        "height": ("height", "h"),
-    }
-    if finding is None:
-        aliases["finding"] = ("finding", "finding label")
-    places: dict[str, int] = {}
-    for key, known in aliases.items():
-        found = next((names.index(name) for name in known if name in names), None)
-        if found is None:
-            hint = "; name the finding of all boxes with `finding`" if key == "finding" else ""
-            raise BadTable(f"{path}: no column {key!r}; found {', '.join(map(repr, header))}{hint}")
-        places[key] = found
-    return places
+def _findings(table: Table) -> list[str]:
+    if table.column("finding") is None:
+        raise BadTable(
+            f"{table.path}: no column 'finding'; found {', '.join(map(repr, table.columns))}; name the "
+            "finding of all boxes with `finding`"
+        )
+    return table.filled("finding")
+
+
+def _box(cells: list[str], place: str) -> list[float]:
+    try:
+        box = [float(cell) for cell in cells]
+    except ValueError:
+        box = [math.nan]
+    if not all(map(math.isfinite, box)) or min(box[2:]) <= 0:
+        raise BadTable(
+            f"{place}: expected x, y, and a width and height above 0, in pixels; got {', '.join(cells)}"
+        )
+    return box

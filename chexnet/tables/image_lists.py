@@ -1,4 +1,4 @@
-"""Lists of image names, one a line, and their hash."""
+"""Lists of image names, one per line, and their hash."""
 
 import hashlib
 import re
@@ -13,7 +13,7 @@ _LABELS = re.compile(r"(\s+[01])+\s*$")
 
 
 def read_image_list(path: str | PathLike[str]) -> tuple[str, ...]:
-    """Image names, one a line, such as ``train_val_list.txt``; or a table with a column of them.
+    """Image names, one per line, such as ``train_val_list.txt``; or a table with a column of them.
 
     Labels behind a name, 0 or 1 each, are left off (the lists of arnoweng/CheXNet have them). A name that
     is there twice counts once.
@@ -24,19 +24,19 @@ def read_image_list(path: str | PathLike[str]) -> tuple[str, ...]:
     """
     path = Path(path)
     if not path.is_file():
-        raise ValueError(f"{path}: no such file; expected image names, one a line")
+        raise ValueError(f"{path}: no such file; expected image names, one per line")
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: expected text, one image name a line ({error})") from error
+        raise ValueError(f"{path}: expected text, one image name per line ({error})") from error
     if any(separator in line for line in lines for separator in _SEPARATORS):
         return tuple(dict.fromkeys(read_table(path).images()))
     names = tuple(dict.fromkeys(_LABELS.sub("", line).strip() for line in lines if line.strip()))
     if not names:
-        raise ValueError(f"{path}: holds no image name; expected one a line")
+        raise ValueError(f"{path}: holds no image name; expected one per line")
     return names
 
 
 def hash_image_ids(image_ids: Iterable[str]) -> str:
-    """SHA-256 of the sorted image names, one a line: says which images a model has seen."""
+    """SHA-256 of the sorted image names, one per line: says which images a model has seen."""
     return hashlib.sha256("\n".join(sorted(image_ids)).encode()).hexdigest()

@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import numpy as np
 
 from chexnet.arrays import Bool, Float, Int
 from chexnet.statistics import clusters_of
+from chexnet.tables.columns import ColumnNames
+from chexnet.tables.image_names import match_images
 from chexnet.tables.labels import Labels, label_columns, labels_of, match_findings
 from chexnet.tables.predictions import Predictions, prediction_columns, predictions_of
-from chexnet.tables.table import ColumnNames, read_table
+from chexnet.tables.table import read_table
 
 _EXAMPLES = 3
 
@@ -24,7 +26,7 @@ class Cohort:
         without_labels: predicted images that the labels lack; they are counted nowhere else.
         without_predictions: labelled images that were not predicted.
         not_labelled: columns of numbers among the predictions that the labels lack; they are not measured.
-        joined_by: "name", or "file name" where the predictions name images by their path.
+        joined_by: "name"; or "file name", or "last 3 parts of the path", where one side names other folders.
     """
 
     predictions: Predictions
@@ -92,17 +94,13 @@ def join_file(predictions: Predictions, labels: Path, names: ColumnNames | None 
 def join(predictions: Predictions, labels: Labels) -> Cohort:
     """Put predictions and labels of the same image into the same row, in the predictions' order.
 
-    Images are matched by name; where no name matches, by the last part of a path, if that is
-    unambiguous on both sides.
+    Images are matched by ``match_images``: by name; where no name matches, by the end of their paths.
 
     Raises:
         ValueError: no image has both.
     """
-    row_of = {image: row for row, image in enumerate(labels.images)}
-    keys, joined_by = list(predictions.images), "name"
-    if not any(key in row_of for key in keys):
-        keys, row_of, joined_by = _by_file_name(predictions, labels)
-    pairs = [(row, row_of[key]) for row, key in enumerate(keys) if key in row_of]
+    matched = match_images(predictions.images, labels.images)
+    pairs = [(row, known) for row, known in enumerate(matched.rows) if known is not None]
     if not pairs:
         raise ValueError(
             f"no image has both predictions and labels; predictions name images like "
@@ -114,18 +112,10 @@ def join(predictions: Predictions, labels: Labels) -> Cohort:
         predictions=_take(predictions, taken, chosen.findings),
         labels=chosen,
         clusters=clusters_of(None if chosen.patients is None else np.array(chosen.patients), len(pairs)),
-        without_labels=len(keys) - len(pairs),
+        without_labels=len(predictions.images) - len(pairs),
         without_predictions=len(labels.images) - len(pairs),
-        joined_by=joined_by,
+        joined_by=matched.by,
     )
-
-
-def _by_file_name(predictions: Predictions, labels: Labels) -> tuple[list[str], dict[str, int], str]:
-    keys = [PurePath(image).name for image in predictions.images]
-    row_of = {PurePath(image).name: row for row, image in enumerate(labels.images)}
-    if len(set(keys)) < len(keys) or len(row_of) < len(labels.images):
-        return list(predictions.images), {}, "name"
-    return keys, row_of, "file name"
 
 
 def _take(predictions: Predictions, rows: Int[np.ndarray, " rows"], findings: Sequence[str]) -> Predictions:

@@ -9,23 +9,8 @@ import numpy as np
 
 from chexnet.arrays import Float, Int
 from chexnet.paper import PATHOLOGIES
-from chexnet.tables.table import (
-    AGE_COLUMNS,
-    PATIENT_COLUMNS,
-    SEX_COLUMNS,
-    VIEW_COLUMNS,
-    BadTable,
-    ColumnNames,
-    Table,
-    closest,
-    finding_columns,
-    read_table,
-    refuse_repeated_images,
-    same_finding,
-)
-
-FINDING_LABELS = "Finding Labels"
-"""The column of ChestX-ray14's table that holds all labels of an image, joined by ``|``."""
+from chexnet.tables.columns import BadTable, ColumnNames, closest, same_finding
+from chexnet.tables.table import Table, read_table, refuse_repeated_images
 
 NO_FINDING = "No Finding"
 
@@ -105,17 +90,22 @@ def read_labels(path: Path, findings: Sequence[str], names: ColumnNames | None =
 
 def label_columns(table: Table, names: ColumnNames) -> list[str]:
     """The findings that a table of labels may hold."""
-    if FINDING_LABELS in table.columns:
+    if is_nih(table):
         return [*PATHOLOGIES, NO_FINDING]
-    return list(finding_columns(table, names))
+    return list(table.findings(names))
+
+
+def is_nih(table: Table) -> bool:
+    """Whether the table has ChestX-ray14's column ``Finding Labels``, which holds all labels of an image."""
+    return table.column("findings") is not None
 
 
 def labels_of(table: Table, findings: Sequence[str], names: ColumnNames) -> Labels:
     """As ``read_labels``, from a table already read."""
-    images = table.images(names.image)
+    images = table.images(names)
     refuse_repeated_images(images, table.path)
     found, values = _values(table, findings, names, images)
-    return with_demography(table, images, found, values, _patients(table, images))
+    return with_demography(table, images, found, values, patients_of(table, images, names))
 
 
 def with_demography(
@@ -131,11 +121,11 @@ def with_demography(
         findings=findings,
         values=values,
         patients=patients,
-        sex=table.known_column(SEX_COLUMNS),
+        sex=table.column("sex"),
         age=_ages(table),
-        view=table.known_column(VIEW_COLUMNS),
+        view=table.column("view"),
         source=(table.path.name, table.sha256()),
-        of_chestxray14=FINDING_LABELS in table.columns,
+        of_chestxray14=is_nih(table),
     )
 
 
@@ -182,9 +172,9 @@ def _nothing_common(wanted: Sequence[str], offered: Sequence[str], path: Path) -
 def _values(
     table: Table, findings: Sequence[str], names: ColumnNames, images: Sequence[str]
 ) -> tuple[tuple[str, ...], Float[np.ndarray, "images findings"]]:
-    if FINDING_LABELS in table.columns:
+    if is_nih(table):
         return _from_finding_labels(table, findings, images)
-    columns = finding_columns(table, names)
+    columns = table.findings(names)
     common = match_findings(findings, list(columns), table.path)
     values = [
         [
@@ -206,7 +196,7 @@ def _from_finding_labels(
     common = match_findings(findings, sorted(known), table.path)
     place = {own: index for index, own in enumerate(common.values())}
     values = np.zeros((len(table), len(common)))
-    for row, cell in enumerate(table.columns[FINDING_LABELS]):
+    for row, cell in enumerate(table.filled("findings")):
         names = cell.split("|")
         if not set(names) <= known or (NO_FINDING in names and len(names) > 1):
             raise BadTable(
@@ -219,8 +209,13 @@ def _from_finding_labels(
     return tuple(common), values
 
 
-def _patients(table: Table, images: Sequence[str]) -> list[str] | None:
-    patients = table.known_column(PATIENT_COLUMNS)
+def patients_of(table: Table, images: Sequence[str], names: ColumnNames) -> list[str] | None:
+    """The patient of each image; None where the table has no such column.
+
+    Raises:
+        BadTable: an image has no patient while others do.
+    """
+    patients = table.column("patient", names)
     if patients is None:
         return None
     missing = [image for image, patient in zip(images, patients, strict=True) if not patient]
@@ -233,7 +228,7 @@ def _patients(table: Table, images: Sequence[str]) -> list[str] | None:
 
 
 def _ages(table: Table) -> Float[np.ndarray, " images"] | None:
-    cells = table.known_column(AGE_COLUMNS)
+    cells = table.column("age")
     return None if cells is None else np.array([_age(cell) for cell in cells])
 
 

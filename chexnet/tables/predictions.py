@@ -9,15 +9,8 @@ import numpy as np
 
 from chexnet.arrays import Float
 from chexnet.paper import PATHOLOGIES
-from chexnet.tables.table import (
-    BadTable,
-    ColumnNames,
-    Table,
-    finding_columns,
-    read_table,
-    refuse_repeated_images,
-    same_finding,
-)
+from chexnet.tables.columns import BadTable, ColumnNames, same_finding
+from chexnet.tables.table import Table, read_table, refuse_repeated_images
 
 _SCORED = ("ok", "")
 _PATHOLOGIES = {same_finding(pathology) for pathology in PATHOLOGIES}
@@ -87,7 +80,7 @@ def prediction_columns(table: Table, names: ColumnNames) -> dict[str, str]:
     """
     scored = _scored(table)
     numeric = {}
-    for finding, column in finding_columns(table, names, besides=("status", "reason")).items():
+    for finding, column in table.findings(names, besides=("status", "reason")).items():
         cells = [cell for cell, good in zip(table.columns[column], scored, strict=True) if good]
         if any(_is_number(cell) for cell in cells):
             numeric[finding] = column
@@ -113,7 +106,7 @@ def predictions_of(
     table: Table, names: ColumnNames, name: str | None = None, findings: Sequence[str] | None = None
 ) -> Predictions:
     """As ``read_predictions``, from a table already read."""
-    images = table.images(names.image)
+    images = table.images(names)
     refuse_repeated_images(images, table.path)
     scored = _scored(table)
     columns = prediction_columns(table, names)
@@ -135,15 +128,15 @@ def predictions_of(
 
 
 def _scored(table: Table) -> list[bool]:
-    status = table.columns.get("status")
+    status = table.column("status")
     return [True] * len(table) if status is None else [one.strip().lower() in _SCORED for one in status]
 
 
 def _reasons(table: Table, scored: Sequence[bool]) -> dict[str, int]:
     if all(scored):
         return {}
-    status = table.columns["status"]
-    reason = table.columns.get("reason", [""] * len(table))
+    status, blank = table.filled("status"), [""] * len(table)
+    reason = table.column("reason") or blank
     count = Counter(
         ": ".join(filter(None, (status[row].strip(), reason[row].strip())))
         for row, good in enumerate(scored)

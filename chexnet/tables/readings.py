@@ -7,16 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from chexnet.arrays import Float
+from chexnet.tables.columns import BadTable, ColumnNames
 from chexnet.tables.labels import label_value, match_findings
-from chexnet.tables.table import (
-    PATIENT_COLUMNS,
-    READER_COLUMNS,
-    BadTable,
-    ColumnNames,
-    Table,
-    finding_columns,
-    read_table,
-)
+from chexnet.tables.table import Table, read_table
 
 
 @dataclass(frozen=True)
@@ -46,7 +39,7 @@ class Readings:
 
 def reading_columns(table: Table, names: ColumnNames) -> list[str]:
     """The findings that a table of readings may hold."""
-    return list(finding_columns(table, names))
+    return list(table.findings(names))
 
 
 def read_readings(path: Path, findings: Sequence[str], names: ColumnNames | None = None) -> Readings:
@@ -64,8 +57,8 @@ def read_readings(path: Path, findings: Sequence[str], names: ColumnNames | None
 
 def readings_of(table: Table, findings: Sequence[str], names: ColumnNames) -> Readings:
     """As ``read_readings``, from a table already read."""
-    images, readers = table.images(names.image), _readers(table)
-    columns = finding_columns(table, names)
+    images, readers = table.images(names), table.filled("reader", names)
+    columns = table.findings(names)
     common = match_findings(findings, list(columns), table.path)
     image_row = {name: row for row, name in enumerate(dict.fromkeys(images))}
     reader_row = {name: row for row, name in enumerate(dict.fromkeys(readers))}
@@ -86,26 +79,13 @@ def readings_of(table: Table, findings: Sequence[str], names: ColumnNames) -> Re
         images=list(image_row),
         findings=tuple(common),
         values=values,
-        patients=_patients(table, images),
+        patients=_patients(table, images, names),
         source=(table.path.name, table.sha256()),
     )
 
 
-def _readers(table: Table) -> list[str]:
-    column = table.known_column(READER_COLUMNS)
-    if column is None:
-        raise BadTable(
-            f"{table.path}: expected the reader in one of the columns "
-            f"{', '.join(map(repr, READER_COLUMNS))}; found {', '.join(map(repr, table.columns))}"
-        )
-    readers = [cell.strip() for cell in column]
-    if "" in readers:
-        raise BadTable(f"{table.path}: row {readers.index('') + 2} names no reader")
-    return readers
-
-
-def _patients(table: Table, images: Sequence[str]) -> list[str] | None:
-    column = table.known_column(PATIENT_COLUMNS)
+def _patients(table: Table, images: Sequence[str], names: ColumnNames) -> list[str] | None:
+    column = table.column("patient", names)
     if column is None:
         return None
     of_image: dict[str, str] = {}

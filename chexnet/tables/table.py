@@ -1,40 +1,30 @@
-"""Reading CSV and Parquet tables, and finding out which column is which."""
+"""Reading CSV, TSV, Excel's exports and Parquet: the only reader of tables that come from outside."""
 
 import csv
-import difflib
+import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from types import ModuleType
 
-from chexnet._files import file_sha256
+from chexnet.tables.columns import (
+    USUAL_COLUMNS,
+    USUAL_NAMES,
+    BadTable,
+    ColumnNames,
+    closest,
+    find_column,
+    finding_columns,
+)
+from chexnet.tables.image_names import image_name
 
-IMAGE_COLUMNS = ("image", "Image Index", "Image ID", "image_id", "filename")
-PATIENT_COLUMNS = ("patient", "patient_id", "Patient ID")
-SEX_COLUMNS = ("sex", "Patient Gender", "gender")
-AGE_COLUMNS = ("age", "Patient Age")
-VIEW_COLUMNS = ("view", "View Position")
-READER_COLUMNS = ("reader", "reader_id", "Reader ID")
-
-
-class BadTable(ValueError):
-    """A table that does not say what it must; the message names the file, the row and the remedy."""
-
-
-@dataclass(frozen=True)
-class ColumnNames:
-    """How the columns of a foreign table are to be understood.
-
-    Attributes:
-        image: the column with the image's name; None looks for one of the usual names.
-        prefix: what stands before each pathology's name, such as ``prob_``. In a table that has any
-            such column, only those are pathologies.
-        rename: old to new name of a pathology, after the prefix is taken off.
-    """
-
-    image: str | None = None
-    prefix: str = ""
-    rename: Mapping[str, str] = field(default_factory=dict)
+_SEPARATORS = (",", "\t", ";")
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+"""What Excel's "Unicode text" begins with."""
+_DECIMAL_COMMA = re.compile(r"^(-?\d*),(\d+)$")
+_EXCEL = (".xlsx", ".xls", ".xlsm", ".ods")
 
 
 @dataclass(frozen=True)
@@ -58,27 +48,73 @@ class Table:
 
     def sha256(self) -> str:
         """SHA-256 of the file."""
-        return file_sha256(self.path)
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
-    def known_column(self, names: Sequence[str]) -> list[str] | None:
-        """The first of the usual columns that is there."""
-        return next((self.columns[name] for name in names if name in self.columns), None)
+    def column(self, role: str, names: ColumnNames | None = None) -> list[str] | None:
+        """The cells of the column that plays a role, such as "patient"; None where there is none.
 
-    def images(self, asked: str | None = None) -> list[str]:
-        """The image names.
+        Raises:
+            BadTable: two columns may be meant.
+        """
+        try:
+            found = find_column(self.columns, role, (names or USUAL_COLUMNS).asked(role))
+        except ValueError as error:
+            raise BadTable(f"{self.path}: {error}") from error
+        return None if found is None else self.columns[found]
+
+    def filled(self, role: str, names: ColumnNames | None = None) -> list[str]:
+        """The cells of a column that has to be there, none of them empty.
+
+        Raises:
+            BadTable: there is no such column, or a cell is empty.
+        """
+        cells = self.column(role, names)
+        if cells is None:
+            raise BadTable(self._no_column(role, names))
+        if "" in cells:
+            raise BadTable(f"{self.where(cells.index(''))}: {role} is blank")
+        return cells
+
+    def images(self, names: ColumnNames | None = None) -> list[str]:
+        """The image names, relative to the image root where they lie below it.
 
         Raises:
             BadTable: there is no such column, or a name is empty.
         """
-        column = _image_column(self, asked)
-        names = self.columns[column]
-        if "" in names:
-            raise BadTable(f"{self.path}: row {names.index('') + 2} has no image name in column {column!r}")
-        return names
+        root = None if names is None else names.image_root
+        return [image_name(cell, root) for cell in self.filled("image", names)]
+
+    def findings(self, names: ColumnNames, besides: Sequence[str] = ()) -> dict[str, str]:
+        """The columns that may be findings: the finding's name to the column's name.
+
+        Args:
+            besides: further roles that are not findings.
+
+        Raises:
+            BadTable: two columns come to have the same name.
+        """
+        try:
+            return finding_columns(self.columns, names, besides)
+        except ValueError as error:
+            raise BadTable(f"{self.path}: {error}") from error
+
+    def _no_column(self, role: str, names: ColumnNames | None) -> str:
+        asked = (names or USUAL_COLUMNS).asked(role)
+        wanted = repr(asked) if asked else "one of " + ", ".join(map(repr, USUAL_NAMES[role]))
+        hint = f"; name it with `{role}_column`" if role in ("image", "patient") else ""
+        return (
+            f"{self.path}: no column {role!r}: expected {wanted}; found "
+            f"{', '.join(map(repr, self.columns))}{hint}"
+        )
 
 
 def read_table(path: Path, *, short_rows: bool = False) -> Table:
-    """Read a CSV (any encoding of UTF-8) or a Parquet file.
+    """Read a CSV, a TSV, what Excel exports as text, or a Parquet file.
+
+    Columns are separated by commas, tabs or semicolons, whichever the header has most of. Text is UTF-8, or
+    UTF-16 with a byte order mark, as Excel's "Unicode text". Where semicolons separate, a number may have a
+    decimal comma, as Excel writes it in much of the world.
 
     Args:
         short_rows: take the cells that a row lacks at its end for empty, as spreadsheets leave them.
@@ -96,7 +132,7 @@ def read_table(path: Path, *, short_rows: bool = False) -> Table:
 
 
 def refuse_unknown_columns(names: ColumnNames, paths: Iterable[Path | None]) -> None:
-    """Refuse an image column or a renaming that none of the tables has: it is a misspelling.
+    """Refuse a column or a renaming that none of the tables has: it is a misspelling.
 
     Args:
         paths: tables in which a name may occur. If one cannot be read, nothing is refused here, as whoever
@@ -109,38 +145,15 @@ def refuse_unknown_columns(names: ColumnNames, paths: Iterable[Path | None]) -> 
     if not all(headers):
         return
     found = list(dict.fromkeys(column for header in headers for column in header))
-    asked = {"image_column": [names.image] if names.image is not None else [], "rename": names.rename}
+    asked = {"image_column": [names.image], "patient_column": [names.patient], "rename": names.rename}
     for argument, columns in asked.items():
         for column in columns:
-            if column not in found and names.prefix + column not in found:
+            if column is not None and column not in found and names.prefix + column not in found:
                 near = closest(column, found)
                 raise BadTable(
                     f"`{argument}`: no table has a column {column!r}; "
                     + (f"did you mean {near!r}?" if near else f"there are {', '.join(map(repr, found))}")
                 )
-
-
-def finding_columns(table: Table, names: ColumnNames, besides: Iterable[str] = ()) -> dict[str, str]:
-    """The columns that may be findings: the finding's name to the column's name.
-
-    Args:
-        besides: columns that are something else.
-
-    Raises:
-        BadTable: two columns come to have the same name.
-    """
-    known = {*IMAGE_COLUMNS, *PATIENT_COLUMNS, *SEX_COLUMNS, *AGE_COLUMNS, *VIEW_COLUMNS, *READER_COLUMNS}
-    prefixed = [name for name in table.columns if names.prefix and name.startswith(names.prefix)]
-    found: dict[str, str] = {}
-    for column in prefixed or table.columns:
-        if column in {*known, *besides, names.image}:
-            continue
-        bare = column.removeprefix(names.prefix)
-        finding = names.rename.get(bare, names.rename.get(column, bare))
-        if finding in found:
-            raise BadTable(f"{table.path}: columns {found[finding]!r} and {column!r} both mean {finding!r}")
-        found[finding] = column
-    return found
 
 
 def refuse_repeated_images(images: Sequence[str], path: Path) -> None:
@@ -156,51 +169,67 @@ def refuse_repeated_images(images: Sequence[str], path: Path) -> None:
         seen[image] = row
 
 
-def same_finding(name: str) -> str:
-    """A finding's name for comparison: ``Pleural Thickening`` and ``pleural_thickening`` are one."""
-    return name.strip().replace(" ", "_").casefold()
-
-
-def closest(name: str, candidates: Iterable[str]) -> str | None:
-    """The candidate that ``name`` may be a misspelling of."""
-    by_key = {same_finding(candidate): candidate for candidate in candidates}
-    near = difflib.get_close_matches(same_finding(name), by_key, n=1, cutoff=0.8)
-    return by_key[near[0]] if near else None
-
-
 def _read_csv(path: Path, short_rows: bool) -> Table:
+    text = _read_text(path)
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            lines, rows = [], []
-            for row in reader:
-                if row:
-                    lines.append(reader.line_num)
-                    rows.append([cell.strip() for cell in row])
-    except (UnicodeDecodeError, csv.Error) as error:
+        separator = _separator(text)
+        reader = csv.reader(StringIO(text, newline=""), delimiter=separator)
+        lines, rows = [], []
+        for row in reader:
+            if row:
+                lines.append(reader.line_num)
+                rows.append([cell.strip() for cell in row])
+    except csv.Error as error:
         raise BadTable(f"{path}: not a CSV in UTF-8 ({error})") from error
     if not rows:
         raise BadTable(f"{path}: the file is empty; expected a header and rows")
     header = rows[0]
+    _cut(header, 1)
     _refuse_repeated_columns(header, path)
     for line, row in zip(lines, rows, strict=True):
+        _cut(row, len(header))
         if short_rows:
             row.extend([""] * (len(header) - len(row)))
         if len(row) != len(header):
             raise BadTable(f"{path}: row {line} has {len(row)} cells, the header {len(header)}")
+    if separator == ";":
+        rows = [header, *([_DECIMAL_COMMA.sub(r"\1.\2", cell) for cell in row] for row in rows[1:])]
     columns = {name: [row[index] for row in rows[1:]] for index, name in enumerate(header)}
     return Table(path, columns, lines[1:])
 
 
+def _cut(row: list[str], length: int) -> None:
+    """Take off empty cells at the end, such as the header of BBox_List_2017.csv has."""
+    while len(row) > length and not row[-1]:
+        row.pop()
+
+
+def _read_text(path: Path) -> str:
+    if path.suffix.lower() in _EXCEL:
+        raise BadTable(f"{path}: a spreadsheet; expected its sheet saved as CSV UTF-8")
+    content = path.read_bytes()
+    try:
+        return content.decode("utf-16" if content.startswith(_UTF_16) else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadTable(f"{path}: not a CSV in UTF-8 ({error}); save it as CSV UTF-8") from error
+
+
+def _separator(text: str) -> str:
+    """The separator that the header has most of; a comma where it has none."""
+    header = next((line for line in text.splitlines() if line.strip()), "")
+    return max(_SEPARATORS, key=lambda one: len(next(csv.reader([header], delimiter=one), [])))
+
+
 def _header(path: Path) -> list[str]:
-    """The columns' names, quickly; none where there is no file or it is no table."""
+    """The columns' names; none where there is no file or it is not a table."""
     if not path.is_file() or path.suffix.lower() == ".onnx":
         return []
     try:
         if _is_parquet(path):
             return list(_parquet(path).read_schema(path).names)
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            return [name.strip() for name in next(csv.reader(file), [])]
+        text = _read_text(path)
+        rows = csv.reader(StringIO(text, newline=""), delimiter=_separator(text))
+        return [name.strip() for name in next(rows, [])]
     except (ValueError, csv.Error):
         return []
 
@@ -238,19 +267,6 @@ def _text(value: object) -> str:
 
 def _refuse_repeated_columns(header: Sequence[str], path: Path) -> None:
     repeated = sorted({name for name in header if header.count(name) > 1})
-    # Columns without a name, such as those at the end of BBox_List_2017.csv, carry nothing.
+    # Columns without a name carry nothing.
     if repeated and repeated != [""]:
         raise BadTable(f"{path}: column {repeated[0]!r} is there twice")
-
-
-def _image_column(table: Table, asked: str | None) -> str:
-    if asked is not None and asked in table.columns:
-        return asked
-    for name in IMAGE_COLUMNS:
-        if name in table.columns:
-            return name
-    wanted = f"{asked!r}" if asked else "one of " + ", ".join(map(repr, IMAGE_COLUMNS))
-    raise BadTable(
-        f"{table.path}: expected the image names in column {wanted}, found the columns "
-        f"{', '.join(map(repr, table.columns))}; name it with `image_column`"
-    )

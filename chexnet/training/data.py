@@ -8,18 +8,17 @@ from typing import Any
 import numpy as np
 
 from chexnet.datasets import (
-    ChestXray14,
     Manifest,
+    Source,
     Split,
     SplitLists,
     apply_split,
     open_pack,
-    read_manifest,
     read_split,
     split_of,
 )
 from chexnet.datasets.manifest import SPLITS
-from chexnet.tables import hash_image_ids
+from chexnet.tables import USUAL_COLUMNS, ColumnNames, hash_image_ids
 from chexnet.training.config import TrainConfig
 
 
@@ -62,6 +61,7 @@ def read_training_data(
     only_present: bool = False,
     split: Path | None = None,
     packed: Path | None = None,
+    names: ColumnNames = USUAL_COLUMNS,
 ) -> TrainingData:
     """Images and labels from a CSV manifest or a ChestX-ray14 folder, with no patient on two sides.
 
@@ -72,6 +72,7 @@ def read_training_data(
         split: a file of `chexnet split`; images that it does not name are left out. Without it, the
             manifest's own split, or 70 / 10 / 20 by patient.
         packed: a pack of the images; their files need not be there.
+        names: how the table names its columns, and where its images are.
 
     Raises:
         ValueError: the table is damaged, lacks a label column of the task, names a file that is not
@@ -81,18 +82,15 @@ def read_training_data(
     pack = None if packed is None else open_pack(packed)
     if pack is not None and pack.size != config.image_size:
         raise ValueError(
-            f"{packed}: films at {pack.size} pixels; image_size is {config.image_size}. Give --image-size "
-            f"{pack.size}, or pack the films at {config.image_size}"
+            f"{packed}: images at {pack.size} pixels; image_size is {config.image_size}. Give `image_size` "
+            f"{pack.size}, or pack the images at {config.image_size}"
         )
     # With a split, only its images have to be there.
-    manifest = (
-        ChestXray14(data).manifest(
-            only_present=only_present or lists is not None, present=None if pack is None else pack.rows
-        )
-        if data.is_dir()
-        else read_manifest(data)
+    source = Source(data, names)
+    manifest = source.manifest(
+        only_present=only_present or lists is not None, present=None if pack is None else pack.rows
     )
-    owners = _owners(data, manifest)
+    owners = _owners(source)
     if lists is not None:
         manifest = apply_split(manifest, lists, only_present=only_present)
     if pack is not None:
@@ -110,11 +108,8 @@ def read_training_data(
     return training_data
 
 
-def _owners(data: Path, manifest: Manifest) -> dict[str, str]:
-    images, patients = manifest.image_ids, manifest.patients
-    if data.is_dir():
-        # The manifest holds only the images that are there.
-        labels = ChestXray14(data).labels()
-        assert labels.patients is not None
-        images, patients = tuple(labels.images), tuple(labels.patients)
-    return dict(zip(images, patients, strict=True))
+def _owners(source: Source) -> dict[str, str]:
+    """The patient of every image of the table, not only of those that are there."""
+    labels = source.labels()
+    assert labels.patients is not None
+    return dict(zip(labels.images, labels.patients, strict=True))

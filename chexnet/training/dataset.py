@@ -117,10 +117,9 @@ class TrainingImages(Dataset[Example | UnreadableImage]):
         return torch.from_numpy(image), torch.from_numpy(self.manifest.labels[row])
 
     def _input(self, row: int) -> Float32[np.ndarray, "3 s s"]:
-        film = self.manifest.images[row]
         if self.manifest.pack is None:
-            return network_input(read_radiograph(film), self.preprocessing)
-        return packed_input(self.manifest.pack.grey(film.name), self.preprocessing)
+            return network_input(read_radiograph(self.manifest.images[row]), self.preprocessing)
+        return packed_input(self.manifest.packed(row), self.preprocessing)
 
 
 class Batches(DataLoader[Example | UnreadableImage]):

@@ -18,6 +18,7 @@ from lightning.fabric.utilities.warnings import PossibleUserWarning
 from chexnet._files import write_whole
 from chexnet.leakage.training_images import TRAINING_IDS
 from chexnet.models import Network, build_network, load_state, mean_state, read_checkpoint
+from chexnet.tables import USUAL_COLUMNS, ColumnNames
 from chexnet.training.callbacks import Checkpoints, Progress, Record
 from chexnet.training.config import Hardware, TrainConfig, TrainedModel
 from chexnet.training.data import TrainingData, read_training_data
@@ -45,6 +46,7 @@ def train(
     only_present: bool = False,
     split: Path | None = None,
     packed: Path | None = None,
+    names: ColumnNames = USUAL_COLUMNS,
 ) -> TrainedModel:
     """Train as in sections 2.2 and 5 and export the model of lowest validation loss.
 
@@ -56,6 +58,7 @@ def train(
         split: a file of `chexnet split`; without it, the table's own split, or 70 / 10 / 20 by patient.
         packed: a pack of the images, to read them from instead of their files. The recipe is then
             `eight_bit`, and the model the one that the same recipe makes of the files.
+        names: how a table names its columns, and where its images are.
 
     With workers or several processes, a script must call this under ``if __name__ == "__main__":``.
 
@@ -70,7 +73,9 @@ def train(
     """
     if packed is not None:
         config = replace(config, eight_bit=True)
-    training_data = read_training_data(data, config, only_present=only_present, split=split, packed=packed)
+    training_data = read_training_data(
+        data, config, only_present=only_present, split=split, packed=packed, names=names
+    )
     initial = initial_weights(config.weights, config.network)
     if "trained_on" in initial.description:
         refuse_known_images(Path(config.weights), "weights", initial.description["trained_on"], training_data)

@@ -29,9 +29,7 @@ from chexnet.paper import PATHOLOGIES
 from chexnet.radiograph import network_input, read_radiograph
 from chexnet.report import write_json
 from chexnet.statistics import auroc, measure_reliability, sigmoid
-from chexnet.tables import Predictions
-from chexnet.tables.image_lists import hash_image_ids
-from chexnet.tables.labels import Labels
+from chexnet.tables import Labels, Predictions, hash_image_ids
 from recipes.card.confounds import (
     REGIONS,
     TASKS,

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from chexnet.datasets import (
     ChestXray14,
     Selection,
+    Source,
     SplitConfig,
     apply_split,
     draw_splits,
     label_strata,
-    read_known_images,
     read_manifest,
     read_split,
     split_by_lists,
@@ -256,7 +256,7 @@ def test_what_is_written_is_read_back_and_the_same_seed_gives_the_same_bytes(fil
     assert split.sha256() == one.sha256
     train = "\n".join(sorted(split.images["train"]))
     assert one.sha256["train"] == hashlib.sha256(train.encode()).hexdigest()
-    known = read_known_images(films)
+    known = Source(films).labels()
     assert split.patients == dict(zip(known.images, known.patients, strict=True))
     assert sum(len(names) for names in split.images.values()) == len(known.images)
 
@@ -300,7 +300,7 @@ def edit(path, old, new):
     [
         (lambda path: edit(path, ",train\n", ",test\n"), "was changed after it was written"),
         (lambda path: edit(path, ",train\n", ",practice\n"), "split is 'practice'; expected train"),
-        (lambda path: edit(path, "\n00_0.png", "\n01_0.png"), "01_0.png is there 2 times"),
+        (lambda path: edit(path, "\nfilms/00_0", "\nfilms/01_0"), "01_0.png is there 2 times"),
         (lambda path: path.with_suffix(".json").write_text("[]"), "expected the hashes"),
     ],
 )

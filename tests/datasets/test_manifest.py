@@ -39,7 +39,7 @@ def test_a_table_is_read_as_it_stands(tmp_path):
     manifest = read_manifest(write(tmp_path, TABLE))
     assert manifest.name == "films"
     assert manifest.images == (tmp_path / "a.png", tmp_path / "films/b.png", tmp_path / "c.png")
-    assert manifest.image_ids == ("a.png", "b.png", "c.png")
+    assert manifest.image_ids == ("a.png", "films/b.png", "c.png")
     assert manifest.patients == ("1", "2", "3")
     assert manifest.findings == ("Effusion", "Pneumonia")
     np.testing.assert_array_equal(manifest.labels, np.float32([[0, 1], [0.25, np.nan], [1, 0]]))
@@ -93,10 +93,14 @@ def test_a_bad_label_is_refused_with_its_line_and_its_finding(tmp_path, label):
     [
         ("", "the file is empty"),
         ("image,patient,Pneumonia\n", "no rows"),
-        ("file,patient,Pneumonia\na.png,1,1\n", "no column 'image'; the table has file, patient, Pneumonia"),
+        ("shot,patient,Pneumonia\na.png,1,1\n", "no column 'image': expected one of 'image', 'Image Index'"),
         ("image,Pneumonia\na.png,1\n", "no column 'patient'"),
-        ("image;patient;Pneumonia\na.png;1;1\n", "no column 'image'; the table has image;patient;Pneumonia"),
-        ("image,patient,pneumonia\na.png,1,1\n", "no label column; expected some of Atelectasis"),
+        (
+            "image|patient|Pneumonia\na.png|1|1\n",
+            "found 'image|patient|Pneumonia'; name it with `image_column`",
+        ),
+        ("Image ID,image_id,patient,Mass\na,a,1,1\n", "'Image ID' and 'image_id' may both be the image"),
+        ("image,patient,pneumona\na.png,1,1\n", "no label column; expected some of Atelectasis"),
         ("image,patient,Pneumonia\n,1,1\n", "line 2: image is blank"),
         ("image,patient,Pneumonia\na.png,  ,1\n", "line 2: patient is blank"),
         ("image,patient,Pneumonia\na.png,1,1\n./a.png,1,1\n", "line 3: "),
@@ -112,9 +116,7 @@ def test_a_table_that_cannot_be_used_is_refused_with_the_reason(tmp_path, text, 
     assert said in refusal(tmp_path, text)
 
 
-@pytest.mark.parametrize(
-    "content", [b"\x89PNG\r\n\x1a\n\xff\xfe\x00", bytes(range(256)), b"\xff\xfei\x00m\x00"]
-)
+@pytest.mark.parametrize("content", [b"\x89PNG\r\n\x1a\n\xff\xfe\x00", bytes(range(256)), b"\xff\xfei\x00m"])
 def test_a_binary_file_is_refused(tmp_path, content):
     (tmp_path / "films.csv").write_bytes(content)
     with pytest.raises(ValueError, match=r"films\.csv: not a CSV in UTF-8"):

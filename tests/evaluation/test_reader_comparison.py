@@ -8,8 +8,7 @@ from simulated import reader_study, write
 from chexnet.evaluation import ReadersOptions, compare_readers, find_reader_thresholds
 from chexnet.evaluation.operating_points import Thresholds
 from chexnet.report import readers_json, show_readers, write_json
-from chexnet.tables import BadTable, read_readings
-from chexnet.tables.table import ColumnNames
+from chexnet.tables import BadTable, ColumnNames, read_readings
 
 FEW = ReadersOptions(samples=300)
 

@@ -36,8 +36,8 @@ def test_a_table_without_findings_needs_one_named(tmp_path):
     ("rows", "reason"),
     [
         ([["image", "x", "y", "width"], ["a", 1, 2, 3]], "no column 'height'"),
-        ([["image", "x", "y", "width", "height"], ["a", 1, 2, 3, ""]], "row 2, image a: expected x"),
-        ([["image", "x", "y", "width", "height"]], "has no boxes"),
+        ([["image", "x", "y", "width", "height"], ["a", 1, 2, 3, ""]], "line 2: height is blank"),
+        ([["image", "x", "y", "width", "height"]], "has no rows"),
     ],
 )
 def test_bad_boxes_are_refused(tmp_path, rows, reason):

@@ -4,8 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from chexnet.tables import BadTable, ColumnNames, read_labels, read_predictions, read_readings
-from chexnet.tables.table import read_table
+from chexnet.tables import BadTable, ColumnNames, read_labels, read_predictions, read_readings, read_table
 
 
 def write(path, *rows):
@@ -72,7 +71,7 @@ def test_a_prefix_selects_the_columns_and_names_are_mapped(tmp_path):
         ([["image", "Mass"], ["a", "inf"]], "got inf"),
         ([["image", "Mass"], ["a", "0.1"], ["b", ""]], "row 3, image b, Mass: no probability"),
         ([["image", "Mass"], ["a", "0.1"], ["b", "high"]], "got 'high'"),
-        ([["image", "Mass"], ["", "0.1"]], "row 2 has no image name"),
+        ([["image", "Mass"], ["", "0.1"]], "line 2: image is blank"),
         ([["image", "Mass"], ["a", "0.1", "0.2"]], "row 2 has 3 cells, the header 2"),
         ([["image", "Mass", "Mass"], ["a", "0.1", "0.2"]], "column 'Mass' is there twice"),
         ([["picture", "Mass"], ["a", "0.1"]], "name it with `image_column`"),
@@ -155,10 +154,10 @@ def test_readings_become_one_layer_a_reader(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "reason"),
     [
-        ([["image", "Mass"], ["a", "1"]], "expected the reader in one of"),
+        ([["image", "Mass"], ["a", "1"]], "no column 'reader': expected one of"),
         ([["image", "reader", "Mass"], ["a", "R", "1"], ["a", "R", "0"]], "reader R read image a twice"),
         ([["image", "reader", "Mass"], ["a", "R", "maybe"]], "reader R, Mass: expected 0, 1 or blank"),
-        ([["image", "reader", "Mass"], ["a", "", "1"]], "row 2 names no reader"),
+        ([["image", "reader", "Mass"], ["a", "", "1"]], "line 2: reader is blank"),
         (
             [["image", "reader", "patient", "Mass"], ["a", "R", "1", "1"], ["a", "S", "2", "1"]],
             "two patients",

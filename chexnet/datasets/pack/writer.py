@@ -23,8 +23,6 @@ from tqdm import tqdm
 
 from chexnet._files import file_sha256, write_whole
 from chexnet._options import option
-from chexnet.datasets.chestxray14 import ChestXray14
-from chexnet.datasets.manifest import read_manifest
 from chexnet.datasets.pack.reader import (
     CARD,
     FILMS,
@@ -39,8 +37,10 @@ from chexnet.datasets.pack.reader import (
     open_pack,
     read_card,
 )
+from chexnet.datasets.source import Source
 from chexnet.paper import IMAGE_SIZE
 from chexnet.radiograph import UnreadableImage, packed_grey, read_radiograph
+from chexnet.tables import USUAL_COLUMNS, ColumnNames
 
 JOURNAL = INDEX + ".partial"
 """The records of the films that are written, in the order in which they were."""
@@ -83,28 +83,43 @@ class Packed:
 
 
 def pack_data(
-    data: Path, folder: Path, config: PackConfig = PackConfig(), *, only_present: bool = False
+    data: Path,
+    folder: Path,
+    config: PackConfig = PackConfig(),
+    *,
+    only_present: bool = False,
+    names: ColumnNames = USUAL_COLUMNS,
 ) -> Packed:
-    """Pack the films of a ChestX-ray14 folder or of a CSV manifest, as `chexnet train` takes them.
+    """Pack the images of a ChestX-ray14 folder or of a table, as `chexnet train` takes them.
+
+    Args:
+        only_present: leave out images whose files are not there.
+        names: how the table names its columns, and where its images are.
 
     Raises:
-        ValueError: the table is damaged, or films are missing; and as `pack_films` does.
+        ValueError: the table is damaged, or images are missing; and as `pack_films` does.
     """
-    if data.is_dir():
-        films = ChestXray14(data).manifest(only_present=only_present).images
-    else:
-        films = read_manifest(data).images
-    return pack_films(films, folder, config)
+    manifest = Source(data, names).manifest(only_present=only_present)
+    return pack_films(manifest.images, folder, config, manifest.image_ids)
 
 
-def pack_films(films: Sequence[Path], folder: Path, config: PackConfig = PackConfig()) -> Packed:
+def pack_films(
+    films: Sequence[Path],
+    folder: Path,
+    config: PackConfig = PackConfig(),
+    names: Sequence[str] | None = None,
+) -> Packed:
     """Write `films` at the network's size into the pack `folder`, in their order.
 
     A run that was ended in any way goes on where it was when called with the same films, and ends with the
     same bytes. On a finished pack it compares every film with its hash, and packs anew those that differ
     and those that could not be read before. However many processes read, the bytes are the same.
 
-    A film that cannot be read is noted in `Pack.problems`, and the others are packed.
+    Args:
+        names: what identifies each image, such as its path relative to an image root; by default its file's
+            name.
+
+    An image that cannot be read is noted in `Pack.problems`, and the others are packed.
 
     Raises:
         BadPack: `folder` holds a pack of other films or of another size.
@@ -113,7 +128,7 @@ def pack_films(films: Sequence[Path], folder: Path, config: PackConfig = PackCon
         ChildProcessError: a process that reads films died.
         KeyboardInterrupt: the run was interrupted; the next one goes on.
     """
-    names = _names(films)
+    names = _names(films, names)
     _claim(folder, names, config.image_size)
     with _opened(folder, len(films), config.image_size) as file:
         offset, row_bytes = len(header(len(films), config.image_size)), config.image_size**2
@@ -130,7 +145,7 @@ def pack_films(films: Sequence[Path], folder: Path, config: PackConfig = PackCon
             return Packed(open_pack(folder), kept, 0)
         _unfinish(folder)
         _write_records(folder / JOURNAL, records.values())
-        rest = [(row, film) for row, film in enumerate(films) if row not in records]
+        rest = [(row, names[row], film) for row, film in enumerate(films) if row not in records]
         with (
             (folder / JOURNAL).open("a", encoding="utf-8") as journal,
             closing(_read(rest, config)) as read,
@@ -150,14 +165,15 @@ def pack_films(films: Sequence[Path], folder: Path, config: PackConfig = PackCon
     return Packed(open_pack(folder), kept, len(noted) - kept)
 
 
-def _names(films: Sequence[Path]) -> list[str]:
+def _names(films: Sequence[Path], given: Sequence[str] | None) -> list[str]:
     if not films:
-        raise ValueError("there are no films to pack")
-    names = [film.name for film in films]
+        raise ValueError("there are no images to pack")
+    names = list(given or (film.name for film in films))
     name, count = Counter(names).most_common(1)[0]
     if count > 1:
         raise ValueError(
-            f"{count} films are called {name}; a pack knows films by their name alone, so each may stand once"
+            f"{count} images are called {name}; a pack knows images by their name alone, so each may stand "
+            "once"
         )
     return names
 
@@ -219,7 +235,7 @@ def _row(file: BinaryIO, start: int, count: int) -> bytes:
     return file.read(count)
 
 
-def _read(films: Sequence[tuple[int, Path]], config: PackConfig) -> Generator[tuple[int, Record, bytes]]:
+def _read(films: Sequence[tuple[int, str, Path]], config: PackConfig) -> Generator[tuple[int, Record, bytes]]:
     """Row, record and pixels of each film, in order."""
     read = partial(_read_one, size=config.image_size)
     chunks = -(-len(films) // _AT_ONCE)
@@ -234,7 +250,7 @@ def _read(films: Sequence[tuple[int, Path]], config: PackConfig) -> Generator[tu
     except BrokenProcessPool as error:
         raise ChildProcessError(
             "a process that reads films died, as when there is too little memory; give the same command "
-            "to go on, with fewer --workers"
+            "to go on, with fewer `workers`"
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
@@ -254,9 +270,9 @@ def _start() -> None:
     threading.Thread(target=end_with_parent, daemon=True).start()
 
 
-def _read_one(numbered: tuple[int, Path], size: int) -> tuple[int, Record, bytes]:
-    row, film = numbered
-    record = {"image": film.name}
+def _read_one(numbered: tuple[int, str, Path], size: int) -> tuple[int, Record, bytes]:
+    row, name, film = numbered
+    record = {"image": name}
     try:
         grey = packed_grey(read_radiograph(film), size)
         record["sha256"] = file_sha256(film)

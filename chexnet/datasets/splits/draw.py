@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from chexnet._options import option
-from chexnet.datasets.chestxray14 import ChestXray14
-from chexnet.datasets.known_images import read_known_images
-from chexnet.datasets.manifest import read_manifest
 from chexnet.datasets.selection import EVERY_IMAGE, Selection, Step
+from chexnet.datasets.source import Source
 from chexnet.datasets.splits.by_patient import (
     Split,
     label_strata,
@@ -19,7 +17,7 @@ from chexnet.datasets.splits.by_patient import (
 )
 from chexnet.datasets.splits.files import WrittenSplit, write_split
 from chexnet.datasets.splits.pneumonia import split_pneumonia
-from chexnet.tables.labels import Labels
+from chexnet.tables import USUAL_COLUMNS, ColumnNames, Labels
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class SplitConfig:
         if self.folds < 3:
             raise ValueError(f"folds is {self.folds}; expected at least 3")
         if self.stratify and self.kind == "pneumonia":
-            raise ValueError("the draw of section 3.1 is not stratified; leave out --stratify")
+            raise ValueError("the draw of section 3.1 is not stratified; leave out `stratify`")
 
 
 @dataclass(frozen=True)
@@ -68,44 +66,47 @@ def draw_splits(
     selection: Selection = EVERY_IMAGE,
     *,
     only_present: bool = False,
+    names: ColumnNames = USUAL_COLUMNS,
 ) -> DrawnSplits:
     """Draw a split of a data set and write it, each fold to a file of its own.
 
     Args:
-        data: a ChestX-ray14 folder, its table, or a CSV to train from. Image files need not be there.
+        data: a ChestX-ray14 folder, its table, or a table to train from. Image files need not be there.
         file: the CSV to write; folds are numbered, as in ``folds-1.csv``.
         only_present: leave out images whose files are not there.
+        names: how the table names its columns, and where its images are.
 
     Raises:
         ValueError: the data or the configuration cannot be used; nothing is written.
     """
     if file.suffix != ".csv":
         raise ValueError(f"{file}: expected the name of a CSV, such as split.csv")
-    everything = read_known_images(data)
+    source = Source(data, names)
+    everything = source.labels()
     selected = selection.apply(everything)
     rows, steps = selected.rows, selected.steps
     if only_present:
-        there = _present(data)
+        there = source.files()
         kept = rows[[everything.images[row] in there for row in rows]]
         steps = (*steps, Step("files that are there", len(rows) - len(kept), 0))
         rows = kept
     labels = everything.take(rows)
     assert labels.patients is not None
-    splits = list(_draw(data, labels, config))
+    splits = list(_draw(source, labels, config))
     origin = {
         "data": data.resolve().name,
         **asdict(config),
         "selection": {step.asked: step.images for step in steps},
     }
-    names = [""] if len(splits) == 1 else [f"-{number + 1}" for number in range(len(splits))]
+    numbers = [""] if len(splits) == 1 else [f"-{fold + 1}" for fold in range(len(splits))]
     written = [
-        write_split(file.with_stem(file.stem + name), labels.images, labels.patients, split, origin)
-        for name, split in zip(names, splits, strict=True)
+        write_split(file.with_stem(file.stem + number), labels.images, labels.patients, split, origin)
+        for number, split in zip(numbers, splits, strict=True)
     ]
     return DrawnSplits(len(everything.images), steps, tuple(written))
 
 
-def _draw(data: Path, labels: Labels, config: SplitConfig) -> Iterator[Split]:
+def _draw(source: Source, labels: Labels, config: SplitConfig) -> Iterator[Split]:
     assert labels.patients is not None
     strata = label_strata(labels.patients, labels.values, labels.findings) if config.stratify else None
     match config.kind:
@@ -119,15 +120,15 @@ def _draw(data: Path, labels: Labels, config: SplitConfig) -> Iterator[Split]:
             yield split_by_lists(
                 labels.images,
                 labels.patients,
-                _official_test(data, labels),
+                _official_test(source, labels),
                 validation=config.validation,
                 seed=config.seed,
                 strata=strata,
             )
 
 
-def _official_test(data: Path, labels: Labels) -> tuple[str, ...]:
-    lists = ChestXray14(data if data.is_dir() else data.parent).official_lists()
+def _official_test(source: Source, labels: Labels) -> tuple[str, ...]:
+    lists = source.folder.official_lists()
     unlisted = set(labels.images) - set(lists["train_val"]) - set(lists["test"])
     if unlisted:
         raise ValueError(
@@ -135,11 +136,3 @@ def _official_test(data: Path, labels: Labels) -> tuple[str, ...]:
             "these lists divide ChestX-ray14 alone"
         )
     return lists["test"]
-
-
-def _present(data: Path) -> set[str]:
-    """Names of the images whose files are there."""
-    if data.is_dir():
-        return set(ChestXray14(data).image_files())
-    manifest = read_manifest(data)
-    return {name for name, file in zip(manifest.image_ids, manifest.images, strict=True) if file.is_file()}

@@ -14,8 +14,7 @@ import numpy as np
 from chexnet._version import __version__
 from chexnet.datasets.manifest import Manifest
 from chexnet.datasets.splits.by_patient import Split
-from chexnet.tables.image_lists import hash_image_ids, read_image_list
-from chexnet.tables.table import PATIENT_COLUMNS, BadTable, read_table
+from chexnet.tables import BadTable, hash_image_ids, match_images, read_image_list, read_table
 
 TRAIN_VAL = "train_val"
 _PARTS = ("train", TRAIN_VAL, "validation", "test")
@@ -110,7 +109,7 @@ def read_split(path: str | PathLike[str]) -> SplitLists:
             raise ValueError(f"{path}: no list of images; expected such as train_list.txt and test_list.txt")
         lists.sort(key=lambda file: _PARTS.index(_part_of(file)))
         return SplitLists(path.name, {_part_of(file): read_image_list(file) for file in lists}, {})
-    if path.suffix.lower() not in {".csv", ".parquet", ".pq"}:
+    if path.suffix.lower() not in {".csv", ".tsv", ".parquet", ".pq"}:
         return SplitLists(path.name, {_part_of(path): read_image_list(path)}, {})
     split = _read_table(path)
     _compare_with_hashes(split, path.with_suffix(".json"))
@@ -132,23 +131,23 @@ def apply_split(manifest: Manifest, split: SplitLists, *, only_present: bool = F
             'test. Make such a split with "chexnet split"'
         )
     part_of = {name: part for part, names in split.images.items() for name in names}
-    there = set(manifest.image_ids)
-    lacking = [name for name in part_of if name not in there]
+    matched = match_images(tuple(part_of), manifest.image_ids).rows
+    lacking = [name for name, row in zip(part_of, matched, strict=True) if row is None]
     if lacking and not only_present:
         raise ValueError(
             f"{split.name}: {len(lacking):,} of {len(part_of):,} images are not in {manifest.name}, the "
-            f"first {lacking[0]}; use the data that it was made for, or --only-present to do without them"
+            f"first {lacking[0]}; use the data that it was made for, or `only_present` to do without them"
         )
-    rows = np.flatnonzero([name in part_of for name in manifest.image_ids])
-    chosen = manifest.select(rows)
-    splits = tuple(part_of[name] for name in chosen.image_ids)
-    return replace(chosen, splits=splits)
+    part_of_row = {row: part for part, row in zip(part_of.values(), matched, strict=True) if row is not None}
+    rows = sorted(part_of_row)
+    chosen = manifest.select(np.array(rows, dtype=np.int64))
+    return replace(chosen, splits=tuple(part_of_row[row] for row in rows))
 
 
 def _read_table(path: Path) -> SplitLists:
     table = read_table(path)
     images = table.images()
-    column = table.columns.get("split")
+    column = table.column("split")
     parts = [_part_of(path)] * len(images) if column is None else [_SPELLINGS.get(p, p) for p in column]
     for row, part in enumerate(parts):
         if column is not None and part not in _PARTS:
@@ -159,7 +158,7 @@ def _read_table(path: Path) -> SplitLists:
     listed: dict[str, list[str]] = {}
     for image, part in zip(images, parts, strict=True):
         listed.setdefault(part, []).append(image)
-    patients = table.known_column(PATIENT_COLUMNS)
+    patients = table.column("patient")
     return SplitLists(
         path.name,
         {part: tuple(listed[part]) for part in sorted(listed, key=[*_PARTS, *listed].index)},
