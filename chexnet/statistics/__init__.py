@@ -3,6 +3,7 @@
 ``NotEstimable`` (a ValueError) is raised wherever the data do not determine a number.
 """
 
+from chexnet.statistics.adjusted_auroc import AdjustedAuroc, adjusted_auroc, metadata_baseline, strata_of
 from chexnet.statistics.agreement import cohens_kappa, fleiss_kappa, krippendorffs_alpha, pairwise_kappas
 from chexnet.statistics.bootstrap import (
     bca_interval,
@@ -80,6 +81,13 @@ from chexnet.statistics.sample_size import (
     positives_for_auroc,
 )
 from chexnet.statistics.standalone import StandaloneComparison, compare_with_readers, standalone_tests
+from chexnet.statistics.subgroup_gaps import (
+    GroupGap,
+    SubgroupGaps,
+    auroc_gaps,
+    overdiagnosis_gaps,
+    underdiagnosis_gaps,
+)
 from chexnet.statistics.thresholds import (
     POLICIES,
     Confusion,
@@ -94,6 +102,15 @@ from chexnet.statistics.thresholds import (
 )
 
 __all__ = [
+    "AdjustedAuroc",
+    "adjusted_auroc",
+    "metadata_baseline",
+    "strata_of",
+    "GroupGap",
+    "SubgroupGaps",
+    "auroc_gaps",
+    "overdiagnosis_gaps",
+    "underdiagnosis_gaps",
     "CalibrationCurve",
     "CalibrationMeasures",
     "calibration_curve",
