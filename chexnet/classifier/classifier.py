@@ -15,7 +15,7 @@ from chexnet.classifier.gate import explained, header_says, unfit
 from chexnet.classifier.metadata import KEY, FindingMetadata, InvalidModel, ModelMetadata, reference_input
 from chexnet.classifier.prediction import FindingPrediction, ModelIdentity, Prediction
 from chexnet.classifier.training_set import TRAINING_SET_KEY, TrainingSet
-from chexnet.radiograph import NotAChestRadiograph, Radiograph, network_input, read_radiograph
+from chexnet.radiograph import NotAChestRadiograph, Radiograph, network_input, over_image, read_radiograph
 
 DEFAULT_MODEL = Path(__file__).with_name("chexnet.onnx")
 """The embedded model."""
@@ -202,6 +202,8 @@ class Classifier:
                 for entry, layer, finding in zip(self.metadata.findings, maps, findings, strict=True)
             ]
             evidence = np.stack(shifted)
+        if evidence is not None and radiograph.field is not None:
+            evidence = np.stack([self._over_image(layer, radiograph) for layer in evidence])
         return Prediction(
             image=radiograph.source,
             status="ok",
@@ -213,6 +215,13 @@ class Classifier:
             notes=notes,
             maps_are=self.metadata.maps,
         )
+
+    def _over_image(
+        self, layer: Float32[np.ndarray, "rows columns"], radiograph: Radiograph
+    ) -> Float32[np.ndarray, "image_rows image_columns"]:
+        """The layer over the whole image; a border says nothing for or against a finding."""
+        outside = 0.0 if self.metadata.maps == "mean" else float(layer.min())
+        return over_image(layer, radiograph, outside)
 
     def _finding(self, entry: FindingMetadata, logit: float) -> FindingPrediction:
         probability = float(entry.calibration.apply(np.array([logit]))[0])

@@ -60,8 +60,11 @@ class Prediction:
         findings: in the model's order; none unless "ok".
         model: the file that predicted.
         maps: class activation maps M_c (section 6), rows and columns of the network's grid, stretched over
-            the whole image; None unless "ok", and where the model has none.
-        evidence: the maps as they are shown, see `evidence_of`; None where there are no maps.
+            the radiograph's field, which is the whole image where it has no border; None unless "ok", and
+            where the model has none.
+        evidence: the maps as they are shown, stretched over the whole image, see `evidence_of`. Of an image
+            with a border, the grid is finer than that of the maps, and 0 on the border. None where there
+            are no maps.
         notes: what reading the file had to assume.
         maps_are: what the maps are to the scores.
     """
@@ -87,8 +90,8 @@ class Prediction:
     def evidence_of(self, finding: str) -> Float32[np.ndarray, "rows columns"]:
         """Evidence for (above 0) and against (below 0) the finding, in log odds.
 
-        The calibrated map, less the log odds of the threshold: its mean over the image is positive
-        exactly when the finding is present. Without a threshold, zero is a probability of one half.
+        The calibrated map, less the log odds of the threshold: its mean over the radiograph's field is
+        positive exactly when the finding is present. Without a threshold, zero is a probability of one half.
         Where maps do not add up to the score there is no such zero, and this is the map itself.
         """
         return self._layer(self.evidence, finding)

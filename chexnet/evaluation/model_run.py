@@ -13,7 +13,7 @@ from chexnet.classifier.overlay import overlay
 from chexnet.classifier.prediction import NO_MAPS
 from chexnet.evaluation.operating_points import Thresholds
 from chexnet.leakage.training_images import TrainingImages
-from chexnet.radiograph import read_radiograph
+from chexnet.radiograph import over_image, read_radiograph
 from chexnet.tables import Predictions
 
 
@@ -99,7 +99,7 @@ def run_maps(
         InputFile(places[name], Path(name)) for name in names if name in places and places[name].is_file()
     ]
     maps = {
-        scored.file.name.as_posix(): scored.prediction.maps
+        scored.file.name.as_posix(): _over_image(scored)
         for scored in score_files(classifier, files)
         if scored.prediction.maps is not None
     }
@@ -108,6 +108,13 @@ def run_maps(
         for image, finding in wanted
         if image in maps
     }
+
+
+def _over_image(scored: Scored) -> list[Float[np.ndarray, "rows columns"]]:
+    """The maps where boxes are drawn: over the whole image, lowest on its borders."""
+    maps, radiograph = scored.prediction.maps, scored.radiograph
+    assert maps is not None and radiograph is not None
+    return [over_image(layer, radiograph, outside=float(layer.min())) for layer in maps]
 
 
 def draw_film(model: Path | None, image: Path, finding: str) -> Film:

@@ -84,13 +84,13 @@ def network_input(
 ) -> Float32[np.ndarray, "3 size size"]:
     """The radiograph as the network sees it: resized straight to the square, grey on all three channels.
 
-    The aspect ratio is not kept, as in the paper and as its data set was made. The resize is
+    Borders around the radiograph's field are left out. The aspect ratio is not kept. The resize is
     bilinear with antialiasing (a triangle filter as wide as the scale), computed on floats: without
     antialiasing, thin structures such as vessels and pleural lines would flicker in and out.
     """
     if preprocessing.eight_bit:
         return packed_input(packed_grey(radiograph, preprocessing.size), preprocessing)
-    return _normalised(resized(radiograph.pixels, preprocessing.size), preprocessing)
+    return _normalised(resized(radiograph.field_pixels, preprocessing.size), preprocessing)
 
 
 def packed_grey(radiograph: Radiograph, size: int) -> UInt8[np.ndarray, "size size"]:
@@ -98,7 +98,7 @@ def packed_grey(radiograph: Radiograph, size: int) -> UInt8[np.ndarray, "size si
 
     Rounding moves the grey by half a level at most. An 8-bit image of this very size is not changed.
     """
-    return np.rint(resized(radiograph.pixels, size) * np.float32(255)).astype(np.uint8)
+    return np.rint(resized(radiograph.field_pixels, size) * np.float32(255)).astype(np.uint8)
 
 
 def packed_input(

@@ -3,7 +3,9 @@
 import errno
 import os
 import stat
+from dataclasses import replace
 
+from chexnet.radiograph.borders import field_without_borders, margins
 from chexnet.radiograph.errors import Unfit, UnreadableImage
 from chexnet.radiograph.limits import MAX_FILE_BYTES
 from chexnet.radiograph.radiograph import Radiograph
@@ -42,7 +44,7 @@ def _read(data: bytes, name: str, window: int) -> Radiograph:
     """The one door out of every parser and decoder: whatever they raise names the file."""
     notes: list[str] = []
     try:
-        return _decoded(data, name, window, notes)
+        return _without_borders(_decoded(data, name, window, notes))
     except Unfit as error:
         raise UnreadableImage(name, str(error), tuple(notes)) from error
     except MemoryError as error:
@@ -72,6 +74,15 @@ def _decoded(data: bytes, name: str, window: int, notes: list[str]) -> Radiograp
 
             return read_jpeg(data, name, notes)
     raise Unfit(f"{_describe(data)}; {_EXPECTED}")
+
+
+def _without_borders(radiograph: Radiograph) -> Radiograph:
+    """With the field that is left inside of uniform borders, and a note where it is not all of the image."""
+    field = field_without_borders(radiograph.pixels, radiograph.field)
+    if field is None:
+        return replace(radiograph, field=None)
+    note = f"a border was left out: {margins(field, radiograph.pixels.shape)}"
+    return replace(radiograph, field=field, notes=(*radiograph.notes, note))
 
 
 def _file_format(data: bytes) -> str | None:
