@@ -57,9 +57,6 @@ _ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), 
 _LUMA = np.array([0.299, 0.587, 0.114])
 """Rec. 601 luma of red, green and blue, as in JPEG and Pillow."""
 
-_CONTAINED_BITS = (8, 10, 12, 14, 16)
-"""Depths that 16-bit files hold in practice."""
-
 
 @dataclass(frozen=True)
 class _Png:
@@ -251,16 +248,17 @@ def _passes(png: _Png) -> list[tuple[int, int]]:
 def _white(samples: Num[np.ndarray, "..."], png: _Png, notes: list[str]) -> float:
     """The sample that stands for white.
 
-    Samples should fill their depth ("sBIT": encoders scale up), but 16-bit files often hold 10- or
-    12-bit values as they came from the detector, which would look black.
+    Samples should fill their depth ("sBIT": encoders scale up), but 16-bit files often hold values of 9 to
+    15 bits as they came from the detector, which would look black.
     """
     if png.depth < 16:
         return float(2**png.depth - 1)
     highest = int(samples.max())
-    bits = next(bits for bits in _CONTAINED_BITS if highest < 2**bits)
-    if png.significant_bits and 1 <= max(png.significant_bits[:3]) <= 16:
-        significant = max(png.significant_bits[:3])
-        bits = significant if highest < 2**significant else 16
+    declared = max(png.significant_bits[:3], default=0)
+    if 1 <= declared <= 16:
+        bits = declared if highest < 2**declared else 16
+    else:
+        bits = max(highest.bit_length(), 8)
     if bits < 16:
         notes.append(f"16-bit samples up to {highest}: read as {bits}-bit values")
     return float(2**bits - 1)

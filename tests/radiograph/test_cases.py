@@ -16,6 +16,21 @@ def cases(data_dir) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("held", [12, 14])
+def test_a_voi_lut_that_declares_too_many_bits_is_the_same_image(cases, held):
+    expected = read_radiograph(cases / "voi_lut_declares_12_bits_holds_12.dcm")
+    radiograph = read_radiograph(cases / f"voi_lut_declares_16_bits_holds_{held}.dcm")
+    np.testing.assert_allclose(radiograph.pixels, expected.pixels, atol=2e-3)
+    assert any("the VOI LUT declares 16 bits and holds" in note for note in radiograph.notes)
+
+
+def test_a_png_of_15_significant_bits_is_the_same_image(cases):
+    expected = read_radiograph(cases / "png_16_bit_with_16_significant_bits.png")
+    radiograph = read_radiograph(cases / "png_16_bit_with_15_significant_bits.png")
+    np.testing.assert_allclose(radiograph.pixels, expected.pixels, atol=1e-4)
+    assert any("read as 15-bit values" in note for note in radiograph.notes)
+
+
 def test_a_character_set_padded_with_nul_is_read(cases):
     radiograph = read_radiograph(cases / "charset_with_nul.dcm")
     assert radiograph.patient_id is not None

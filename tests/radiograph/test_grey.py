@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from image_files import data_set, dicom, grey_image, png, written
+from png_files import write_png
 from pydicom import Dataset
 from pydicom.pixels import apply_voi_lut
 from pydicom.uid import ImplicitVRLittleEndian
@@ -103,7 +104,7 @@ def test_a_lookup_table_extends_its_first_and_last_entry(first, entries, bits):
     shown = LookupTable(first, np.array(entries, np.int64), bits).shown(values)
     for value, y in zip(values, shown, strict=True):
         index = min(max(int(value) - first, 0), len(entries) - 1)
-        assert y == entries[index] / (2**bits - 1)
+        assert y == entries[index] / (2 ** max(max(entries).bit_length(), 1) - 1)
 
 
 # --- whole files ------------------------------------------------------------------------------------
@@ -443,3 +444,65 @@ def test_the_photometric_interpretation_decides_the_polarity_and_a_contradiction
     np.testing.assert_array_equal(radiograph.pixels, alone.pixels)
     consistent = (photometric == "MONOCHROME1") == (shape == "INVERSE")
     assert any("contradicts" in note for note in radiograph.notes) != consistent
+
+
+# --- what declares more than it holds, and what shows nothing -------------------------------------------
+
+
+@pytest.mark.parametrize("declared", [12, 14, 16])
+@pytest.mark.parametrize("held", [9, 10, 12, 14, 16])
+def test_a_voi_lut_is_scaled_by_the_bits_that_it_holds(declared, held):
+    entries = np.rint(np.linspace(0, 2**held - 1, 4096)).astype(np.int64)
+    values = grey_image()
+    radiograph = read_radiograph(written(data_set(values, VOILUTSequence=[lut_item(0, entries, declared)])))
+    np.testing.assert_allclose(radiograph.pixels, entries[values] / (2**held - 1), atol=1e-6)
+    noted = any("the VOI LUT declares" in note for note in radiograph.notes)
+    assert noted == (declared != held)
+
+
+def test_where_a_window_shows_nothing_the_next_transformation_is_applied():
+    values = grey_image()
+    useless = written(data_set(values, WindowCenter=[9000, 2048], WindowWidth=[10, 4096]))
+    radiograph = read_radiograph(useless)
+    np.testing.assert_allclose(radiograph.pixels, values / 4095, atol=1e-6)
+    assert any("VOI transformation 0 shows nearly every pixel alike" in note for note in radiograph.notes)
+    asked = read_radiograph(useless, window=1)
+    np.testing.assert_array_equal(asked.pixels, radiograph.pixels)
+    assert not any("nearly" in note for note in asked.notes)
+
+
+def test_a_window_that_shows_a_few_pixels_shows_nothing():
+    values = grey_image()
+    values[0, 0] = 0
+    radiograph = read_radiograph(written(data_set(values // 2 + 2000, WindowCenter=1500, WindowWidth=900)))
+    assert any("nearly every pixel alike" in note for note in radiograph.notes)
+    assert np.ptp(radiograph.pixels) == 1
+
+
+@pytest.mark.parametrize("defect", [0, 65535])
+def test_a_few_extreme_pixels_do_not_decide_the_full_range(defect):
+    values = 20000 + grey_image(64, 64, bits=12)
+    plain = read_radiograph(written(data_set(values, bits_stored=16))).pixels
+    values[0, :2] = defect
+    radiograph = read_radiograph(written(data_set(values, bits_stored=16)))
+    assert np.abs(radiograph.pixels[1:] - plain[1:]).max() < 0.1
+    assert np.ptp(radiograph.pixels[1:]) > 0.85
+    assert radiograph.pixels[0, 0] == (defect > 0)
+
+
+@pytest.mark.parametrize("bits", range(8, 17))
+def test_the_same_pixels_as_dicom_and_as_png_are_one_input(bits):
+    values = grey_image(70, 50, bits=bits, seed=bits)
+    as_png = png(values) if bits == 8 else write_png(values[..., None], 16, 0)
+    expected = network_input(read_radiograph(as_png))
+    for window in ({}, {"WindowCenter": 2 ** (bits - 1), "WindowWidth": 2**bits}):
+        as_dicom = written(data_set(values, bits_stored=bits, **window))
+        np.testing.assert_allclose(network_input(read_radiograph(as_dicom)), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("keyword", ["ModalityLUTSequence", "VOILUTSequence"])
+def test_an_empty_lookup_table_is_ignored_with_a_note(keyword):
+    values = grey_image()
+    radiograph = read_radiograph(written(data_set(values, **{keyword: [Dataset()]})))
+    np.testing.assert_allclose(radiograph.pixels, values / 4095, atol=1e-6)
+    assert any("ignored" in note for note in radiograph.notes)

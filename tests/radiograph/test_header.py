@@ -57,7 +57,7 @@ def test_the_file_is_quoted_in_every_encoding(syntax):
 def test_what_the_file_does_not_say_is_none():
     radiograph = read_radiograph(png(grey_image(bits=8)))
     optional = [f.name for f in dataclasses.fields(Radiograph) if f.default is None]
-    assert len(optional) == 13
+    assert len(optional) == 14
     assert {name: getattr(radiograph, name) for name in optional} == dict.fromkeys(optional)
 
 
@@ -69,7 +69,7 @@ def test_what_the_file_does_not_say_is_none():
         ("052W", 364 / 365.25),
         ("003D", 3 / 365.25),
         ("000D", 0),
-        *[(wrong, None) for wrong in ("45", "Y", "-5Y", "4.5Y", "045X", "", "²Y")],
+        *[(wrong, None) for wrong in ("Y", "-5Y", "4.5Y", "045X", "", "²Y")],
     ],
 )
 def test_an_age_is_counted_in_years(age, years):
@@ -168,3 +168,9 @@ def test_a_sequence_that_holds_no_items_is_refused_only_where_the_grey_depends_o
             read_radiograph(written(dataset), name="x.dcm")
     else:
         assert any("expected a sequence" in note for note in read_radiograph(written(dataset)).notes)
+
+
+def test_an_age_without_a_unit_is_years_with_a_note():
+    radiograph = read_radiograph(written(data_set(grey_image(), PatientAge="59")))
+    assert radiograph.patient_age_years == 59
+    assert any('(0010,1010) Patient\'s Age is "59", without a unit; years' in n for n in radiograph.notes)

@@ -88,7 +88,7 @@ def test_transparent_palette_entries_fade_to_black():
 
 @pytest.mark.parametrize(("colour", "alpha"), [(0, False), (2, False), (4, True), (6, True)])
 @pytest.mark.parametrize(
-    ("highest", "bits"), [(255, 8), (256, 10), (1023, 10), (4095, 12), (9000, 14), (16384, 16)]
+    ("highest", "bits"), [(255, 8), (256, 9), (1023, 10), (4095, 12), (9000, 14), (16384, 15), (40000, 16)]
 )
 def test_16_bit_samples_are_scaled_by_the_depth_that_holds_them(colour, alpha, highest, bits):
     samples = np.random.default_rng(0).integers(0, highest + 1, (32, 32, CHANNELS[colour]))

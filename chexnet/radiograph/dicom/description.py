@@ -48,7 +48,7 @@ def described(elements: Elements, notes: list[str]) -> Description:
         "view_position": _view_position(elements, notes),
         "patient_id": elements.string("PatientID"),
         "patient_sex": sex if sex in ("M", "F", "O") else None,
-        "patient_age_years": _age_years(elements.string("PatientAge")),
+        "patient_age_years": _age_years(elements.string("PatientAge"), notes),
         "pixel_spacing_mm": _pixel_spacing_mm(elements),
         "accession_number": elements.string("AccessionNumber"),
         "study_instance_uid": elements.string("StudyInstanceUID"),
@@ -72,11 +72,20 @@ def _view_position(elements: Elements, notes: list[str]) -> str | None:
     return next((_VIEW_OF_CODE[code] for code in codes if code in _VIEW_OF_CODE), None)
 
 
-def _age_years(age: str | None) -> float | None:
-    """An Age String such as 045Y, 006M, 012W or 003D in years (PS3.5 6.2)."""
-    if not age or age[-1].upper() not in _DAYS_IN or not age[:-1].isdecimal():
+def _age_years(age: str | None, notes: list[str]) -> float | None:
+    """An Age String such as 045Y, 006M, 012W or 003D in years (PS3.5 6.2).
+
+    Many systems leave the unit out, where they mean years.
+    """
+    if not age:
         return None
-    return int(age[:-1]) * _DAYS_IN[age[-1].upper()] / _DAYS_IN["Y"]
+    number, unit = (age, "Y") if age.isdecimal() else (age[:-1], age[-1].upper())
+    if unit not in _DAYS_IN or not number.isdecimal():
+        notes.append(f'{label("PatientAge")} is "{age}"; expected a number and D, W, M or Y; it was ignored')
+        return None
+    if age.isdecimal():
+        notes.append(f'{label("PatientAge")} is "{age}", without a unit; years were assumed')
+    return int(number) * _DAYS_IN[unit] / _DAYS_IN["Y"]
 
 
 def _pixel_spacing_mm(elements: Elements) -> tuple[float, float] | None:

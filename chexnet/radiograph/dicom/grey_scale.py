@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from chexnet.arrays import Bool, Float32, Shaped, UInt16
+from chexnet.arrays import Bool, Float32, Int64, Shaped, UInt16
 from chexnet.radiograph.dicom.elements import Elements, label
 from chexnet.radiograph.dicom.pixel_data import PixelHeader
 from chexnet.radiograph.dicom.transformations import LARGEST, SMALLEST, LookupTable, Values, Window
@@ -61,7 +61,7 @@ def grey_scale(elements: Elements, header: PixelHeader, notes: list[str]) -> Gre
         Unfit: a Modality LUT is damaged.
     """
     slope, intercept = _rescale(elements, notes)
-    modality_lut = _modality_lut(elements, header)
+    modality_lut = _modality_lut(elements, header, notes)
     scale = GreyScale(
         bits_stored=header.bits_stored,
         signed=header.signed,
@@ -91,10 +91,17 @@ def _rescale(elements: Elements, notes: list[str]) -> tuple[float, float]:
     return slope, intercept
 
 
-def _modality_lut(elements: Elements, header: PixelHeader) -> LookupTable | None:
+def _modality_lut(elements: Elements, header: PixelHeader, notes: list[str]) -> LookupTable | None:
     """(0028,3000) Modality LUT Sequence, which excludes Rescale Slope (PS3.3 C.11.1)."""
     items = elements.items("ModalityLUTSequence")
+    if items and _is_empty(items[0]):
+        notes.append(f"{label('ModalityLUTSequence')} has an empty item; it was ignored")
+        items = []
     return _lookup_table(items[0], header.signed) if items else None
+
+
+def _is_empty(item: Elements) -> bool:
+    return item.encoded("LUTDescriptor") is None and item.encoded("LUTData") is None
 
 
 def _lookup_table(item: Elements, signed_input: bool) -> LookupTable:
@@ -182,7 +189,7 @@ def grey_of(
     counts = np.zeros(2**scale.bits_stored, np.int64)
     for rows in _blocks(patterns):
         counts += np.bincount(patterns[rows].ravel(), minlength=len(counts))
-    table = grey_table(scale, counts > 0, window, notes)
+    table = grey_table(scale, counts, window, notes)
     image = np.empty(patterns.shape, np.float32)
     for rows in _blocks(patterns):
         # No pattern lies outside of the table; with "clip", NumPy need not look twice.
@@ -198,12 +205,12 @@ def _blocks(image: Shaped[np.ndarray, "height width"]) -> Iterator[slice]:
 
 
 def grey_table(
-    scale: GreyScale, present: Bool[np.ndarray, " values"], window: int, notes: list[str]
+    scale: GreyScale, counts: Int64[np.ndarray, " values"], window: int, notes: list[str]
 ) -> Float32[np.ndarray, " values"]:
-    """The grey of each bit pattern; `present` are those that occur in the image."""
+    """The grey of each bit pattern; `counts` says how many pixels of the image have it."""
     values = scale.modality_values()
     padding = _is_padding(scale)
-    shown = _shown(scale, values, present & ~padding, window, notes)
+    shown = _shown(scale, values, np.where(padding, 0, counts), window, notes)
     if scale.inverted:
         # MONOCHROME1 stores bone dark; flip so that training and serving agree.
         shown = 1 - shown
@@ -220,30 +227,72 @@ def _is_padding(scale: GreyScale) -> Bool[np.ndarray, " values"]:
     return (stored >= min(scale.padding)) & (stored <= max(scale.padding))
 
 
+_LEAST_SHOWN = 0.02
+"""Grey range of the middle 98 % of the pixels, below which a VOI transformation shows them alike."""
+
+
 def _shown(
-    scale: GreyScale, values: Values, present: Bool[np.ndarray, " values"], window: int, notes: list[str]
+    scale: GreyScale, values: Values, counts: Int64[np.ndarray, " values"], window: int, notes: list[str]
 ) -> Values:
-    if scale.voi:
-        shown = scale.voi[window].shown(values)
-        if _differ(shown[present]) or not _differ(values[present]):
+    """Through the VOI transformation asked for, or the next one that shows something, or the full range."""
+    alike = not _differ(values[counts > 0])
+    for number in (*range(window, len(scale.voi)), *range(min(window, len(scale.voi)))):
+        transformation = scale.voi[number]
+        shown = transformation.shown(values)
+        low, high = _quantiles(shown, counts, 0.01)
+        if alike or high - low >= _LEAST_SHOWN:
+            _note_bits(transformation, notes)
             return shown
-        notes.append("the window shows every pixel alike; it was ignored")
-    return _full_range(scale, values, present, notes)
+        notes.append(f"VOI transformation {number} shows nearly every pixel alike; it was ignored")
+    return _full_range(scale, values, counts, notes)
+
+
+def _note_bits(transformation: LookupTable | Window, notes: list[str]) -> None:
+    if isinstance(transformation, LookupTable) and transformation.bits != transformation.bits_in_use:
+        notes.append(
+            f"the VOI LUT declares {transformation.bits} bits and holds {transformation.bits_in_use}; "
+            "what it holds was used"
+        )
 
 
 def _differ(values: Values) -> bool:
     return bool(values.size) and bool(values.min() < values.max())
 
 
+def _quantiles(values: Values, counts: Int64[np.ndarray, " values"], tail: float) -> tuple[float, float]:
+    """The values below and above which lies this share of the pixels; 0 and 0 without any pixel."""
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(counts[order])
+    if not below[-1]:
+        return 0.0, 0.0
+    low, high = np.searchsorted(below, [tail * below[-1], (1 - tail) * below[-1]], side="left")
+    # Where no pixel is left of the first place, that place itself may not occur in the image.
+    present = np.flatnonzero(counts[order])
+    low, high = max(low, present[0]), min(high, present[-1])
+    return float(values[order[low]]), float(values[order[high]])
+
+
+_TAIL = 0.001
+"""Share of the pixels at each end that may be defects, markers or letters."""
+
+_MARGIN = 0.1
+"""How far beyond the other pixels' range those may lie and still decide, as a share of that range."""
+
+
 def _full_range(
-    scale: GreyScale, values: Values, present: Bool[np.ndarray, " values"], notes: list[str]
+    scale: GreyScale, values: Values, counts: Int64[np.ndarray, " values"], notes: list[str]
 ) -> Values:
     """Without a window: all that 8 bits can hold, as in a PNG; of deeper images, what they do hold."""
+    present = counts > 0
     if scale.bits_stored <= 8 and scale.modality_lut is None:
-        present = np.ones_like(present)
+        present, counts = np.ones_like(present), np.ones_like(counts)
     if not _differ(values[present]):
         notes.append("no window, and all pixels are alike; shown as mid-grey")
         return np.full(len(values), 0.5)
-    low, high = values[present].min(), values[present].max()
+    low, high = float(values[present].min()), float(values[present].max())
+    inner_low, inner_high = _quantiles(values, counts, _TAIL)
+    if inner_low < inner_high:
+        margin = _MARGIN * (inner_high - inner_low)
+        low, high = max(low, inner_low - margin), min(high, inner_high + margin)
     notes.append(f"no window; values from {low:g} to {high:g} were shown")
     return np.asarray(np.clip((values - low) / (high - low), 0, 1))

@@ -32,11 +32,18 @@ class LookupTable:
         index = np.clip(np.rint(values) - self.first_mapped, 0, len(self.entries) - 1)
         return np.asarray(self.entries[index.astype(np.int64)], np.float64)
 
+    @property
+    def bits_in_use(self) -> int:
+        """Bits of the largest entry.
+
+        Tables declare more than they hold (16 bits, of which 12 or 14 are used), and some hold more than they
+        declare: white is the end of what they hold, in either case.
+        """
+        return max(int(self.entries.max()).bit_length(), 1)
+
     def shown(self, values: Values) -> Values:
         """The entry that each value selects, scaled by its bits to 0 … 1."""
-        # Some tables hold more than they declare; their largest entry is white, not overflow.
-        bits = max(self.bits, int(self.entries.max()).bit_length())
-        return np.asarray(self(values) / (2**bits - 1))
+        return np.asarray(self(values) / (2**self.bits_in_use - 1))
 
 
 @dataclass(frozen=True)
