@@ -220,7 +220,8 @@ REAL = {
     "WG04_RG1_CHEST_PA_MONO1_15bit_J2KI.dcm": None,
     "WG04_RG2_JLSL.dcm": "other",
     "WG04_RG3_JLSL.dcm": "other",
-    "fodicom_CR_teeth_MONO1_ModalityLUT_JPLL.dcm": "other",
+    # A wide panorama of teeth, once its black borders are left out.
+    "fodicom_CR_teeth_MONO1_ModalityLUT_JPLL.dcm": "inverted",
     "udacity_NIH_test1.dcm": None,
     "udacity_NIH_test2.dcm": None,
     "udacity_NIH_test3.dcm": None,
