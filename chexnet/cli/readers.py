@@ -22,6 +22,7 @@ from chexnet.evaluation import (
     ReaderComparison,
     ReadersOptions,
     compare_readers,
+    correct_for_findings,
     find_reader_thresholds,
     read_study,
 )
@@ -79,7 +80,8 @@ def run_readers(
         policy=options["policy"],
         names=names,
     )
-    return [
+    found = [
         compare_readers(read, predicted, name, chosen.of(name), settings, threshold_source=chosen.source)
         for name in read.findings
     ]
+    return correct_for_findings(found)

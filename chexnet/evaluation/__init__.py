@@ -10,19 +10,29 @@ from chexnet.evaluation.operating_points import (
     refuse_test_images,
     thresholds_from_json,
 )
-from chexnet.evaluation.reader_comparison import ReaderComparison, ReadersOptions, compare_readers, read_study
+from chexnet.evaluation.reader_comparison import (
+    ReaderComparison,
+    ReadersOptions,
+    compare_readers,
+    correct_for_findings,
+    read_study,
+)
+from chexnet.evaluation.reader_inference import Inference, OperatingPoint
 
 __all__ = [
     "EvaluateOptions",
     "Evaluation",
     "FindingResult",
+    "Inference",
     "Localisation",
     "MeasuredImages",
+    "OperatingPoint",
     "ReaderComparison",
     "ReadersOptions",
     "Thresholds",
     "choose_thresholds",
     "compare_readers",
+    "correct_for_findings",
     "evaluate",
     "find_reader_thresholds",
     "find_thresholds",

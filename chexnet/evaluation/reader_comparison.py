@@ -1,7 +1,7 @@
 """A model beside radiologists, as in Table 1, from files (section 4.1)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Literal
@@ -9,23 +9,22 @@ from typing import Literal
 import numpy as np
 
 from chexnet._options import option
-from chexnet.arrays import Bool, Float, Int
+from chexnet.arrays import Float, Int
 from chexnet.evaluation.measures import Resampling
-from chexnet.paper import BOOTSTRAP_SAMPLES, CONFIDENCE
-from chexnet.statistics import (
-    Confusion,
-    Estimate,
-    NotEstimable,
-    auroc_interval,
-    clusters_of,
-    cohens_kappa,
-    consensus,
-    fleiss_kappa,
-    krippendorffs_alpha,
-    leave_one_out_consensus,
-    reader_study,
+from chexnet.evaluation.reader_inference import (
+    ACCURACIES,
+    Agreement,
+    Inference,
+    OperatingPoint,
+    Study,
+    agreement,
+    auroc_against,
+    infer,
+    operating_point,
+    rated,
 )
-from chexnet.statistics.thresholds import confusion_of_calls
+from chexnet.paper import BOOTSTRAP_SAMPLES, CONFIDENCE
+from chexnet.statistics import Estimate, clusters_of, consensus, holm, reader_study
 from chexnet.tables import (
     BadTable,
     ColumnNames,
@@ -48,47 +47,26 @@ class ReadersOptions:
     samples: int = option(BOOTSTRAP_SAMPLES, "Bootstrap samples (section 4.1: 10,000).")
     confidence: float = option(CONFIDENCE, "Of the intervals.")
     seed: int = option(0, "Of the bootstrap; the same seed repeats it.")
-    resample: Literal["images", "patients"] = option(
-        "images", "What is drawn: images as in the paper, or patients (needs a column patient)."
+    resample: Literal["auto", "images", "patients"] = option(
+        "auto", "What is drawn: patients where the readings name them, else images."
     )
     model_as_reference: bool = option(
         True, "Score each radiologist against the model too, as the paper does."
+    )
+    as_in_paper: bool = option(
+        False, "Only the paper's procedure: images are drawn, and the verdict is about these readers alone."
+    )
+    margin: float | None = option(
+        None, "Margin of F1 for non-inferiority to the average radiologist, such as 0.05."
     )
 
     def __post_init__(self) -> None:
         # Impossible values are refused there.
         Resampling(samples=self.samples, confidence=self.confidence, seed=self.seed)
-
-
-@dataclass(frozen=True)
-class OperatingPoint:
-    """Calls of one rater against the majority of radiologists.
-
-    Attributes:
-        left_out: images without a majority, or that the rater did not read.
-    """
-
-    sensitivity: float | None
-    specificity: float | None
-    positives: int
-    negatives: int
-    left_out: int
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """Agreement among the radiologists beyond chance; None where not estimable.
-
-    Attributes:
-        cohen: of each pair of readers.
-        fleiss: on the images that all of them read.
-        read_by_all: number of those images.
-    """
-
-    cohen: Mapping[tuple[str, str], float | None]
-    fleiss: float | None
-    read_by_all: int
-    krippendorff: float | None
+        if self.margin is not None and not 0 < self.margin < 1:
+            raise ValueError(f"margin is {self.margin}; expected a difference of F1 such as 0.05")
+        if self.as_in_paper and self.resample == "patients":
+            raise ValueError("the paper draws images; give `as_in_paper` or `resample` patients, not both")
 
 
 @dataclass(frozen=True)
@@ -97,12 +75,17 @@ class ReaderComparison:
 
     Attributes:
         images: read by a radiologist and scored by the model.
+        patients: of these images; None where the readings name no patient.
         not_predicted: images that were read but have no prediction.
         resampled: "images" or "patients".
         present: number of images that each reader, and last the model, calls present.
         readers_mean: mean of the radiologists' F1.
         difference: the model's F1 minus that mean.
-        significant: whether the interval of the difference excludes zero; None where there is none.
+        significant: whether the interval of that difference excludes zero, which speaks of these readers
+            only; None where there is none.
+        inference: by accuracy, for readers and cases beyond these; empty where only the paper's procedure
+            was asked for.
+        margin: of non-inferiority; None where none was asked for.
         pairs: F1 between any two raters, the model last.
         against_consensus: each reader against the majority of the *others*, the model against all.
         model_auroc: of the model's probabilities against the majority of all readers.
@@ -115,6 +98,7 @@ class ReaderComparison:
     threshold: float
     threshold_source: str
     images: int
+    patients: int | None
     not_predicted: int
     resampled: str
     present: Mapping[str, int]
@@ -123,6 +107,8 @@ class ReaderComparison:
     model: Estimate
     difference: Estimate
     significant: bool | None
+    inference: Mapping[str, Inference]
+    margin: float | None
     pairs: Float[np.ndarray, "raters raters"]
     agreement: Agreement
     against_consensus: Mapping[str, OperatingPoint]
@@ -217,47 +203,80 @@ def _compare(
     model_name = predictions.name + (" (model)" if predictions.name in readings.readers else "")
     spelled = {same_finding(name): name for name in predictions.findings}
     probabilities = predictions.of(spelled[same_finding(finding)])[scored]
-    calls = probabilities >= threshold
-    study = reader_study(
+    clusters = _clusters(readings, rows, options)
+    study = Study(values, probabilities >= threshold, probabilities, clusters)
+    of_paper = reader_study(
         values,
-        calls.astype(np.float64),
-        _clusters(readings, rows, options),
+        study.calls.astype(np.float64),
+        clusters,
         model_as_reference=options.model_as_reference,
         samples=options.samples,
         confidence=options.confidence,
         seed=options.seed,
     )
     majority = consensus(values)
+    raters = [*readings.readers, model_name]
     return ReaderComparison(
         model_name=model_name,
         finding=finding,
         threshold=threshold,
         threshold_source=threshold_source,
         images=rows.size,
+        patients=None if readings.patients is None else len({readings.patients[row] for row in rows}),
         not_predicted=len(readings.images) - rows.size,
-        resampled=options.resample,
+        resampled="patients" if _by_patient(readings, options) else "images",
         present={
             **{name: int(np.nansum(row)) for name, row in zip(readings.readers, values, strict=True)},
-            model_name: int(calls.sum()),
+            model_name: int(study.calls.sum()),
         },
-        readers=dict(zip(readings.readers, study.readers, strict=True)),
-        readers_mean=study.readers_mean,
-        model=study.model,
-        difference=study.difference,
-        significant=study.significant,
-        pairs=study.pairs,
-        agreement=_agreement(readings.readers, values),
+        readers=dict(zip(readings.readers, of_paper.readers, strict=True)),
+        readers_mean=of_paper.readers_mean,
+        model=of_paper.model,
+        difference=of_paper.difference,
+        significant=of_paper.significant,
+        inference=_inference(study, options),
+        margin=options.margin,
+        pairs=of_paper.pairs,
+        agreement=agreement(readings.readers, study, options.confidence),
         against_consensus={
-            **{
-                name: _operating_point(values[row], leave_one_out_consensus(values, row))
-                for row, name in enumerate(readings.readers)
-            },
-            model_name: _operating_point(calls.astype(np.float64), majority),
+            name: operating_point(calls, truth, clusters, options.confidence)
+            for name, (calls, truth) in zip(raters, rated(study), strict=True)
         },
-        model_auroc=_auroc(majority, probabilities, options.confidence),
+        model_auroc=auroc_against(majority, study, options.confidence),
         consensus=majority,
         probabilities=probabilities,
     )
+
+
+def _inference(study: Study, options: ReadersOptions) -> dict[str, Inference]:
+    if options.as_in_paper:
+        return {}
+    return infer(
+        study,
+        model_as_reference=options.model_as_reference,
+        samples=options.samples,
+        confidence=options.confidence,
+        seed=options.seed,
+    )
+
+
+def correct_for_findings(comparisons: Sequence[ReaderComparison]) -> list[ReaderComparison]:
+    """The same comparisons with Holm's correction of each accuracy's p-value over all the findings."""
+    corrected = list(comparisons)
+    if len(corrected) < 2:
+        return corrected
+    for accuracy in ACCURACIES:
+        tested = [
+            place
+            for place, one in enumerate(corrected)
+            if accuracy in one.inference and one.inference[accuracy].comparison is not None
+        ]
+        found = [corrected[place].inference[accuracy] for place in tested]
+        p_values = [one.comparison.average_reader.p_value for one in found if one.comparison]
+        for place, one, p in zip(tested, found, holm(np.array(p_values)).tolist(), strict=True):
+            inference = {**corrected[place].inference, accuracy: replace(one, p_holm=p)}
+            corrected[place] = replace(corrected[place], inference=inference)
+    return corrected
 
 
 def _shared(
@@ -274,60 +293,17 @@ def _shared(
     return np.array(rows), np.array(scored)
 
 
+def _by_patient(readings: Readings, options: ReadersOptions) -> bool:
+    if options.as_in_paper or options.resample == "images":
+        return False
+    if readings.patients is None and options.resample == "patients":
+        raise ValueError("the readings have no column patient; add it, or resample images as the paper does")
+    return readings.patients is not None
+
+
 def _clusters(
     readings: Readings, rows: Int[np.ndarray, " images"], options: ReadersOptions
 ) -> Int[np.ndarray, " images"]:
-    if options.resample == "images":
+    if not _by_patient(readings, options):
         return clusters_of(None, rows.size)
-    if readings.patients is None:
-        raise ValueError("the readings have no column patient; add it, or resample images as the paper does")
     return clusters_of(np.array(readings.patients)[rows], rows.size)
-
-
-def _agreement(readers: Sequence[str], values: Float[np.ndarray, "readers images"]) -> Agreement:
-    pairs: dict[tuple[str, str], float | None] = {}
-    for first in range(len(readers)):
-        for second in range(first + 1, len(readers)):
-            try:
-                pairs[readers[first], readers[second]] = cohens_kappa(values[first], values[second])
-            except NotEstimable:
-                pairs[readers[first], readers[second]] = None
-    return Agreement(
-        pairs,
-        fleiss=_or_none(fleiss_kappa, values),
-        read_by_all=int((~np.isnan(values)).all(axis=0).sum()),
-        krippendorff=_or_none(krippendorffs_alpha, values),
-    )
-
-
-def _or_none(measure, values: Float[np.ndarray, "readers images"]) -> float | None:  # type: ignore[no-untyped-def]
-    try:
-        return float(measure(values))
-    except NotEstimable:
-        return None
-
-
-def _operating_point(
-    calls: Float[np.ndarray, " images"], truth: Float[np.ndarray, " images"]
-) -> OperatingPoint:
-    known: Bool[np.ndarray, " images"] = ~np.isnan(calls) & ~np.isnan(truth)
-    counted: Confusion = confusion_of_calls(truth[known] == 1, calls[known] == 1)
-    positives = counted.true_positives + counted.false_negatives
-    negatives = counted.true_negatives + counted.false_positives
-    return OperatingPoint(
-        counted.sensitivity if positives else None,
-        counted.specificity if negatives else None,
-        positives,
-        negatives,
-        int((~known).sum()),
-    )
-
-
-def _auroc(
-    majority: Float[np.ndarray, " images"], probabilities: Float[np.ndarray, " images"], confidence: float
-) -> Estimate:
-    known = ~np.isnan(majority)
-    try:
-        return auroc_interval(majority[known] == 1, probabilities[known], confidence)
-    except NotEstimable as error:
-        return Estimate(None, reason=str(error))

@@ -212,9 +212,9 @@ def readers_figure(comparison: ReaderComparison) -> Figure:
 def operating_places(comparison: ReaderComparison) -> dict[str, tuple[float, float]]:
     """(1 - specificity, sensitivity) of each rater who has both; none where no image has a majority."""
     return {
-        name: (1 - point.specificity, point.sensitivity)
+        name: (1 - point.specificity.value, point.sensitivity.value)
         for name, point in comparison.against_consensus.items()
-        if point.sensitivity is not None and point.specificity is not None
+        if point.sensitivity.value is not None and point.specificity.value is not None
     }
 
 

@@ -10,10 +10,11 @@ from chexnet._version import __version__
 from chexnet.evaluation.comparison import ModelComparison
 from chexnet.evaluation.evaluate import Evaluation, FindingResult, MeasuredImages
 from chexnet.evaluation.reader_comparison import ReaderComparison
+from chexnet.evaluation.reader_inference import Inference
 from chexnet.evaluation.subgroups import Gap, Subgroup
 from chexnet.leakage.training_images import Contamination
 from chexnet.literature import TABLE_2_COLUMNS
-from chexnet.statistics import Estimate
+from chexnet.statistics import DifferenceTest, Estimate
 
 
 def write_json(content: dict[str, Any], path: Path) -> None:
@@ -111,6 +112,7 @@ def readers_json(comparison: ReaderComparison) -> dict[str, Any]:
         "threshold": comparison.threshold,
         "threshold_source": comparison.threshold_source,
         "images": comparison.images,
+        "patients": comparison.patients,
         "not_predicted": comparison.not_predicted,
         "resampled": comparison.resampled,
         "readers": {
@@ -127,7 +129,8 @@ def readers_json(comparison: ReaderComparison) -> dict[str, Any]:
         ],
         "agreement": {
             "cohen": [
-                {"readers": list(pair), "kappa": kappa} for pair, kappa in comparison.agreement.cohen.items()
+                {"readers": list(pair), **measure_fields("kappa", kappa)}
+                for pair, kappa in comparison.agreement.cohen.items()
             ],
             "fleiss": comparison.agreement.fleiss,
             "read_by_all": comparison.agreement.read_by_all,
@@ -135,8 +138,8 @@ def readers_json(comparison: ReaderComparison) -> dict[str, Any]:
         },
         "against_consensus": {
             name: {
-                "sensitivity": point.sensitivity,
-                "specificity": point.specificity,
+                **measure_fields("sensitivity", point.sensitivity),
+                **measure_fields("specificity", point.specificity),
                 "positives": point.positives,
                 "negatives": point.negatives,
                 "left_out": point.left_out,
@@ -144,6 +147,34 @@ def readers_json(comparison: ReaderComparison) -> dict[str, Any]:
             for name, point in comparison.against_consensus.items()
         },
         **measure_fields("model_auroc", comparison.model_auroc),
+        "margin": comparison.margin,
+        "inference": {name: _inference(one) for name, one in comparison.inference.items()},
+    }
+
+
+def _inference(one: Inference) -> dict[str, Any]:
+    """One accuracy of the model less the readers', for each question that it may answer."""
+    found = one.comparison
+    if found is None:
+        return {"reason": one.reason}
+    return {
+        **measure_fields("model", found.model),
+        **measure_fields("readers_mean", found.readers_mean),
+        "these_readers": _test(found.these_readers),
+        "average_reader": _test(found.average_reader) | {"p_holm": one.p_holm},
+        "one_more_reader": _test(found.one_more_reader),
+        **measure_fields("two_way_bootstrap", found.bootstrap),
+    }
+
+
+def _test(test: DifferenceTest) -> dict[str, Any]:
+    freedom = test.degrees_of_freedom
+    return {
+        **measure_fields("difference", test.difference),
+        "standard_error": test.standard_error,
+        # Infinite for the normal distribution, which JSON does not know.
+        "degrees_of_freedom": freedom if math.isfinite(freedom) else None,
+        "p_value": test.p_value,
     }
 
 

@@ -45,6 +45,7 @@ from chexnet.report.tables import (
     comparison_grid,
     consensus_grid,
     gap_grid,
+    inference_grid,
     kappa_grid,
     operating_points,
     other_measures,
@@ -54,6 +55,7 @@ from chexnet.report.tables import (
 )
 from chexnet.report.text import (
     GAPS_NOTE,
+    QUESTIONS_NOTE,
     agreement_line,
     data_lines,
     reader_reasons,
@@ -334,6 +336,11 @@ def _readers(one: ReaderComparison, drawn: dict[str, Figure]) -> str:
         table(
             readers_grid(one),
             f"{name}: each rater's mean F1 against each of the others (Table 1)",
+        ),
+        *(
+            [table(inference_grid(one), f"{name}: model less readers. {QUESTIONS_NOTE}")]
+            if inference_grid(one).rows
+            else ()
         ),
         paragraph(verdict(one)),
         paragraph(agreement_line(one)),

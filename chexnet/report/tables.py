@@ -16,6 +16,7 @@ WIDEST = 120
 """Characters of a line that a terminal shows without breaking it."""
 
 _BETWEEN = len(" | ")
+_ACCURACIES = {"f1": "F1", "sensitivity": "sensitivity", "specificity": "specificity"}
 
 
 @dataclass(frozen=True)
@@ -160,8 +161,8 @@ def comparison_grid(comparison: ModelComparison) -> Grid:
             one.first.text(4),
             one.second.text(4),
             one.difference.text(4, signed=True),
-            _p(one.p_value),
-            _p(one.p_holm),
+            p_text(one.p_value),
+            p_text(one.p_holm),
         ]
         for name, one in comparison.findings.items()
     ]
@@ -224,6 +225,29 @@ def readers_grid(one: ReaderComparison) -> Grid:
     )
 
 
+def inference_grid(one: ReaderComparison) -> Grid:
+    """Model less readers in each accuracy, for these readers, the average one, and one more."""
+    rows = []
+    for accuracy, found in one.inference.items():
+        if found.comparison is None:
+            continue
+        questions = (
+            (f"these {len(one.readers)} readers", found.comparison.these_readers, None),
+            ("the average radiologist", found.comparison.average_reader, found.p_holm),
+            ("one more radiologist", found.comparison.one_more_reader, None),
+        )
+        for question, test, adjusted in questions:
+            rows.append(
+                [
+                    f"{_ACCURACIES[accuracy]}: {question}",
+                    test.difference.text(3, signed=True),
+                    p_text(test.p_value),
+                    "" if adjusted is None else p_text(adjusted),
+                ]
+            )
+    return Grid(["model less", "difference (interval)", "p", "p (Holm)"], rows)
+
+
 def consensus_grid(one: ReaderComparison) -> Grid:
     """Sensitivity and specificity against the majority of radiologists."""
     return Grid(
@@ -231,8 +255,8 @@ def consensus_grid(one: ReaderComparison) -> Grid:
         [
             [
                 f"{name} (of the other readers)" if name in one.readers else f"{name} (of all readers)",
-                number(point.sensitivity),
-                number(point.specificity),
+                point.sensitivity.text(3),
+                point.specificity.text(3),
                 f"{point.positives}",
                 f"{point.negatives}",
                 f"{point.left_out}",
@@ -246,7 +270,7 @@ def kappa_grid(one: ReaderComparison) -> Grid:
     """Cohen's kappa of every two radiologists."""
     return Grid(
         ["reader", "reader", "Cohen's kappa"],
-        [[first, second, number(kappa)] for (first, second), kappa in one.agreement.cohen.items()],
+        [[first, second, kappa.text(3)] for (first, second), kappa in one.agreement.cohen.items()],
     )
 
 
@@ -255,7 +279,8 @@ def number(value: float | None) -> str:
     return "not estimable" if value is None else f"{value:.3f}"
 
 
-def _p(value: float | None) -> str:
+def p_text(value: float | None) -> str:
+    """A p-value to four decimals."""
     if value is None:
         return "not estimable"
     return "<0.0001" if value < 0.0001 else f"{value:.4f}"

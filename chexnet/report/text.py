@@ -11,9 +11,12 @@ from chexnet.report.tables import (
     comparison_grid,
     consensus_grid,
     gap_grid,
+    inference_grid,
+    kappa_grid,
     number,
     operating_points,
     other_measures,
+    p_text,
     published_columns,
     readers_grid,
     subgroup_grid,
@@ -34,6 +37,14 @@ GAPS_NOTE = (
     f"the finding. Groups with fewer than {FEWEST_PATIENTS} patients in a class take no part. The data pick "
     "the pair, so gaps are somewhat too large, and some arise by chance."
 )
+
+QUESTIONS_NOTE = (
+    "These readers: on other patients. The average radiologist: of the population that the readers come "
+    "from, on other patients (Obuchowski and Rockette, Hillis). One more radiologist: whether the model "
+    "stands out from that population."
+)
+_LEVEL = 0.05
+"""Significance level of the verdict."""
 
 MOST_REASONS = 5
 """So many reasons for which images were not scored are told one by one."""
@@ -124,9 +135,11 @@ def show_readers(one: ReaderComparison) -> str:
     lines = [
         study_line(one),
         readers_grid(one).markdown(),
+        *([inference_grid(one).markdown(), QUESTIONS_NOTE] if inference_grid(one).rows else ()),
         verdict(one),
         agreement_line(one),
         consensus_grid(one).markdown(),
+        kappa_grid(one).markdown(),
         f"AUROC of {one.model_name} against the majority of all readers: {one.model_auroc.text(3)}.",
     ]
     missing = "\n".join(f"- {reason}" for reason in reader_reasons(one))
@@ -134,11 +147,12 @@ def show_readers(one: ReaderComparison) -> str:
 
 
 def study_line(one: ReaderComparison) -> str:
-    """How many images, which threshold."""
+    """How many images of how many patients, which threshold, what was drawn."""
     left = f" ({one.not_predicted:,} read images have no prediction)" if one.not_predicted else ""
+    who = "; no patient is known" if one.patients is None else f" of {one.patients:,} patients"
     return (
-        f"{one.images:,} images{left}; threshold {one.threshold:.4g} ({one.threshold_source}); "
-        f"{one.resampled} resampled."
+        f"{one.images:,} images{who}{left}; {len(one.readers)} readers; threshold {one.threshold:.4g} "
+        f"({one.threshold_source}); {one.resampled} resampled."
     )
 
 
@@ -160,17 +174,44 @@ def reader_reasons(one: ReaderComparison) -> list[str]:
         ("difference", one.difference),
         (f"AUROC of {one.model_name}", one.model_auroc),
     ]
-    return [f"{name}: {measure.reason}" for name, measure in named if measure.reason]
+    missing = [f"{name}: {measure.reason}" for name, measure in named if measure.reason]
+    beyond = [(name, found.reason) for name, found in one.inference.items() if found.reason]
+    return missing + [f"other readers, {name}: {reason}" for name, reason in beyond]
 
 
 def verdict(one: ReaderComparison) -> str:
-    """What the difference and its interval say, in the paper's terms."""
+    """What may be concluded of whom: of the average radiologist where that can be tested, else of these."""
+    f1 = one.inference.get("f1")
+    if f1 is None or f1.comparison is None:
+        return _verdict_of_these(one)
+    test, more = f1.comparison.average_reader, f1.comparison.one_more_reader
+    p_value = test.p_value if f1.p_holm is None else f1.p_holm
+    corrected = "" if f1.p_holm is None else ", corrected for all findings (Holm)"
+    if p_value < _LEVEL and test.difference.value is not None:
+        direction = "higher" if test.difference.value > 0 else "lower"
+        said = f"the model's F1 is significantly {direction} than the average radiologist's"
+    else:
+        said = "no difference from the average radiologist is shown"
+    stands = "stands out" if more.p_value < _LEVEL else "does not stand out"
+    parts = [f"Verdict: {said} (p {p_text(p_value)}{corrected}). As one more radiologist the model {stands}."]
+    if one.margin is not None:
+        shown = "is shown" if test.noninferior(one.margin) else "is not shown"
+        parts.append(f"Non-inferiority within {one.margin:g} of F1 {shown}.")
+    return " ".join(parts)
+
+
+def _verdict_of_these(one: ReaderComparison) -> str:
+    """The paper's verdict, which does not reach beyond the readers at hand."""
+    these = f"these {len(one.readers)} readers"
     if one.significant is None:
-        return "Verdict: none; the difference has no interval on these images."
+        return f"Verdict: none; the difference from {these} has no interval on these images."
     if not one.significant:
-        return "Verdict: the interval of the difference includes zero; no significant difference is shown."
+        return (
+            f"Verdict on {these}: the interval of the difference includes zero; no difference is shown. It "
+            "says nothing of other readers."
+        )
     above = one.difference.value is not None and one.difference.value > 0
     return (
-        "Verdict: the interval of the difference excludes zero; the model's F1 is significantly "
-        f"{'higher' if above else 'lower'} than the radiologists' average."
+        f"Verdict on {these}: the interval of the difference excludes zero; the model's F1 is "
+        f"{'higher' if above else 'lower'} than their average. It says nothing of other readers."
     )

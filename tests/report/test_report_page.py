@@ -19,11 +19,12 @@ from chexnet.evaluation import (
     thresholds_from_json,
 )
 from chexnet.evaluation.model_run import Film
-from chexnet.evaluation.reader_comparison import OperatingPoint
+from chexnet.evaluation.reader_inference import OperatingPoint
 from chexnet.report.figures import readers_figure
 from chexnet.report.html import page, paragraph
 from chexnet.report.page import Report as Content
 from chexnet.report.page import report_html, write_report
+from chexnet.statistics import Estimate
 
 
 @pytest.fixture(scope="module")
@@ -128,8 +129,8 @@ def test_every_figure_is_written_for_print(written):
 def test_numbers_of_radiologists_who_agree_stand_apart(tmp_path):
     readings, predictions, _, _ = reader_study(tmp_path)
     comparison = compare_readers(readings, predictions, "Pneumonia", 0.5, ReadersOptions(samples=100))
-    point = OperatingPoint(sensitivity=0.9, specificity=0.9, positives=10, negatives=10, left_out=0)
-    near = replace(point, specificity=0.91)
+    point = OperatingPoint(Estimate(0.9), Estimate(0.9), positives=10, negatives=10, left_out=0)
+    near = replace(point, specificity=Estimate(0.91))
     crowded = dict(zip(comparison.readers, (point, near, point, near), strict=True))
     axes = readers_figure(replace(comparison, against_consensus=crowded)).axes[0]
     places = [text.get_position() for text in axes.texts]
