@@ -3,6 +3,7 @@
 from chexnet.classifier.batch import Outcome, PredictionJob, Scored, run_job, score_files
 from chexnet.classifier.classifier import TRAINED_ON, Check, Classifier, load, verify
 from chexnet.classifier.contours import contours_of
+from chexnet.classifier.exposed import exposed_body
 from chexnet.classifier.gate import GateMetadata
 from chexnet.classifier.inputs import InputFile, Inputs, find_inputs
 from chexnet.classifier.metadata import InvalidModel, ModelMetadata
@@ -27,6 +28,7 @@ __all__ = [
     "Scored",
     "TrainingSet",
     "contours_of",
+    "exposed_body",
     "find_inputs",
     "load",
     "run_job",

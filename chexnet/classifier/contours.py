@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from chexnet.arrays import Float, Float32, Float64
+from chexnet.arrays import Bool, Float, Float32, Float64
 
 SHARE = 0.5
 """A contour encloses this share of the positive evidence, in the smallest possible area."""
@@ -17,7 +17,10 @@ _GRID = 128
 
 
 def contours_of(
-    evidence: Float[np.ndarray, "rows columns"], height: int, width: int
+    evidence: Float[np.ndarray, "rows columns"],
+    height: int,
+    width: int,
+    exposed: Bool[np.ndarray, "128 128"] | None = None,
 ) -> tuple[Float64[np.ndarray, "_ 2"], ...]:
     """Outer boundaries of the smallest region that holds half of the positive evidence.
 
@@ -25,6 +28,7 @@ def contours_of(
         evidence: `Prediction.evidence_of` a finding, stretched over the whole image.
         height: of the image, in pixels.
         width: of the image, in pixels.
+        exposed: `exposed_body` of the image; evidence elsewhere does not count. None counts all of it.
 
     Returns:
         Closed polygons (the first point is repeated at the end), the largest first, as x and y in pixels
@@ -42,6 +46,8 @@ def contours_of(
     from chexnet.classifier.overlay import upscale
 
     fine = upscale(evidence, _GRID, _GRID)
+    if exposed is not None:
+        fine = np.where(exposed, fine, np.minimum(fine, 0))
     level = _level(fine)
     if level is None:
         return ()

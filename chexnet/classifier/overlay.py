@@ -20,6 +20,9 @@ LONGEST_SIDE = 768
 """A film is shown with at most so many pixels on its longer side."""
 
 STRONGEST_OPACITY = 0.6
+FULL_SCALE = 4.0
+"""Log odds at full colour, in every image: the same colour is the same evidence."""
+
 LEAST_FULL_SCALE = 1.0
 """Log odds at full colour, at least: a map that is nearly flat must not be stretched into a strong one."""
 

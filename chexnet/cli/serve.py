@@ -54,6 +54,23 @@ EVERY_ADDRESS = ("0.0.0.0", "::")
     help="Site whose pages may call the service, such as https://viewer.example; repeat for several.",
 )
 @click.option(
+    "--root-path",
+    default="",
+    help="Prefix under which a proxy shows the service, such as /chexnet. Default: none.",
+)
+@click.option(
+    "--trusted-proxy",
+    "trusted_proxies",
+    multiple=True,
+    help="Address of a proxy whose X-Forwarded-Prefix header is believed; repeat for several.",
+)
+@click.option(
+    "--frame-ancestor",
+    "frame_ancestors",
+    multiple=True,
+    help="Site that may show the page in a frame, such as https://pacs.example; repeat for several.",
+)
+@click.option(
     "--keep",
     type=FOLDER,
     help="Keep images and results in this folder. Default: nothing outlives the process.",

@@ -82,7 +82,7 @@ def create_app(classifier: Classifier, config: ServiceConfig = _DEFAULTS) -> ASG
     app.include_router(protected)
     _add_health(app, keeps_films=config.keep is not None)
     answer_with_problems(app)
-    _complete_openapi(app)
+    _complete_openapi(app, config.root_path)
     _add_page(app)
     if config.origins:
         _open_to(app, config)
@@ -161,7 +161,7 @@ def _open_to(app: FastAPI, config: ServiceConfig) -> None:
     )
 
 
-def _complete_openapi(app: FastAPI) -> None:
+def _complete_openapi(app: FastAPI, root_path: str) -> None:
     """Define the schemas that only references name, and drop FastAPI's own error shape."""
 
     def document() -> dict[str, Any]:
@@ -172,6 +172,7 @@ def _complete_openapi(app: FastAPI) -> None:
                 summary=app.summary,
                 description=app.description,
                 routes=app.routes,
+                servers=[{"url": root_path}] if root_path else None,
             )
             _, definitions = models_json_schema(
                 [(schema, "serialization") for schema in SCHEMAS],

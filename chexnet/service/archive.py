@@ -35,6 +35,6 @@ class Archive:
         self._write(f"{id}.json", json.dumps(result, ensure_ascii=False, indent=1).encode())
 
     def _write(self, name: str, content: bytes) -> None:
-        with whole_file(self._folder / name) as partial:
+        with whole_file(self._folder / name, durable=True) as partial:
             partial.write_bytes(content)
             partial.chmod(0o600)

@@ -1,11 +1,20 @@
 """What the service allows, as frozen dataclasses; impossible values refuse to exist."""
 
+import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from chexnet._options import option
 
 MEGA = 2**20
+
+_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+_SITE = re.compile(r"https?://[A-Za-z0-9.*-]+(:[0-9]+)?")
+
+
+def is_prefix(path: str) -> bool:
+    """Whether it can stand before the service's paths: segments of plain characters, no slash at the end."""
+    return len(path) <= 200 and _PREFIX.fullmatch(path) is not None and "/.." not in path
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,9 @@ class ServiceConfig:
         origins: other sites whose pages may call the service (CORS); none is the default.
         keep: folder for images and results, which otherwise end with the process.
         gate: whether anything that is not an upright frontal chest radiograph is refused.
+        root_path: prefix under which a proxy shows the service, such as "/chexnet".
+        trusted_proxies: addresses of proxies whose X-Forwarded-Prefix header is believed.
+        frame_ancestors: sites that may show the page in a frame, such as a PACS; none is the default.
         identifiers: whether patient ID, accession number and UIDs are part of the answers.
     """
 
@@ -59,8 +71,18 @@ class ServiceConfig:
     keep: Path | None = None
     gate: bool = True
     identifiers: bool = False
+    root_path: str = ""
+    trusted_proxies: tuple[str, ...] = ()
+    frame_ancestors: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.root_path and not is_prefix(self.root_path):
+            raise ValueError(f"the root path is {self.root_path!r}; expected a path such as /chexnet")
+        for site in self.frame_ancestors:
+            if not _SITE.fullmatch(site):
+                raise ValueError(
+                    f"the frame ancestor is {site!r}; expected a site such as https://pacs.example"
+                )
         # Header values are compared as ASCII; a short key can be guessed.
         if any(len(key) < 16 or not key.isascii() or not key.isprintable() for key in self.api_keys):
             raise ValueError("an API key is shorter than 16 characters or not printable ASCII")

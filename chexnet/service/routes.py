@@ -70,21 +70,23 @@ class Predictions:
         with self._budget.share() as share:
             uploads = await read_uploads(request, self._config.limits, share)
             outcomes = await self.reader.read(uploads)
+            root_path = request.scope.get("root_path", "")
             return [
-                await self._kept(upload, outcome) for upload, outcome in zip(uploads, outcomes, strict=True)
+                await self._kept(upload, outcome, root_path)
+                for upload, outcome in zip(uploads, outcomes, strict=True)
             ]
 
-    async def _kept(self, upload: Upload, outcome: Result | Unread) -> dict[str, Any]:
-        shown = self.shown(outcome)
+    async def _kept(self, upload: Upload, outcome: Result | Unread, root_path: str) -> dict[str, Any]:
+        shown = self.shown(outcome, root_path)
         if isinstance(outcome, Result):
             self.store.add(outcome)
             if self._archive is not None:
                 await asyncio.to_thread(self._archive.keep, outcome.id, upload.content, shown)
         return shown
 
-    def shown(self, outcome: Result | Unread) -> dict[str, Any]:
-        """The outcome's JSON."""
-        return prediction_json(outcome, identifiers=self._config.identifiers)
+    def shown(self, outcome: Result | Unread, root_path: str = "") -> dict[str, Any]:
+        """The outcome's JSON, its links below that prefix."""
+        return prediction_json(outcome, identifiers=self._config.identifiers, root_path=root_path)
 
     def find(self, id: str, finding: str | None = None) -> Result:
         """The result of that id, which has that finding.
@@ -175,9 +177,10 @@ def predictions_router(predictions: Predictions, most_images: int) -> APIRouter:
         return JSONResponse(results[0], 201, {"Location": results[0]["links"]["self"]})
 
     @router.get("/{id}", responses=answers({}, 404, 422), summary="A result")
-    async def get(id: Id) -> PredictionSchema:
+    async def get(request: Request, id: Id) -> PredictionSchema:
         """The same JSON that the upload was answered with."""
-        return PredictionSchema.model_validate(predictions.shown(predictions.find(id)))
+        found = predictions.find(id)
+        return PredictionSchema.model_validate(predictions.shown(found, request.scope.get("root_path", "")))
 
     @router.delete("/{id}", status_code=204, responses=answers({}, 404, 422), summary="Forget a result")
     async def delete(id: Id) -> None:

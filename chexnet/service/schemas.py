@@ -5,14 +5,17 @@ from dataclasses import asdict
 from typing import Any, Literal
 from urllib.parse import quote
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from chexnet.classifier import Classifier
+from chexnet.arrays import Bool
+from chexnet.classifier import Classifier, FindingPrediction, contours_of, exposed_body
 from chexnet.classifier.metadata import FindingMetadata, Maps
-from chexnet.classifier.overlay import LEAST_FULL_SCALE, NOTICE
+from chexnet.classifier.overlay import FULL_SCALE, LEAST_FULL_SCALE, NOTICE
 from chexnet.findings import display_name
 from chexnet.service.radiograph_reader import Unread
 from chexnet.service.store import Result, StoredImage
+from chexnet.service.worth import worth_of
 
 NOT_VALIDATED = "Not validated"
 
@@ -109,7 +112,11 @@ class MapSchema(_Schema):
         description="Log odds for (above 0) and against (below 0); 0 is the operating point. The map itself "
         "where the model's maps are log_sum_exp."
     )
-    full_scale: float = Field(description="Evidence shown in full colour.")
+    full_scale: float = Field(description="Evidence shown in full colour; the same for every image.")
+    contours: list[list[tuple[float, float]]] = Field(
+        description="Of a finding that is called: closed polygons around half of its positive evidence, the "
+        "largest first, as x and y in pixels of the file."
+    )
 
 
 class MapsSchema(_Schema):
@@ -121,11 +128,21 @@ class MapsSchema(_Schema):
 
 
 class AreaSchema(_Schema):
-    """An AUROC with its 95 % interval."""
+    """A measured number with its 95 % interval."""
 
     value: float
     low: float
     high: float
+
+
+class WorthSchema(_Schema):
+    """What calls at the operating point were worth in the model's test, to a few per cent."""
+
+    called: int = Field(description="Test images called.")
+    correct: int = Field(description="Those of them that have the finding.")
+    ppv: AreaSchema = Field(description="Share of calls that are right, at the test's prevalence.")
+    sensitivity: AreaSchema
+    specificity: AreaSchema
 
 
 class ReliabilitySchema(_Schema):
@@ -159,6 +176,7 @@ class CardFindingSchema(_Schema):
     thresholds: dict[str, float]
     validated: bool
     reason: str | None = Field(description="Why it is not validated.")
+    worth: WorthSchema | None = Field(description="Null where it is never called or was not measured.")
     calibration_test: CalibrationTestSchema | None = Field(description="Null where it was not measured.")
 
 
@@ -203,8 +221,8 @@ class HealthSchema(_Schema):
     keeps_films: bool = Field(description="Whether images and results are written to the server's disk.")
 
 
-def prediction_json(outcome: Result | Unread, *, identifiers: bool) -> dict[str, Any]:
-    """A result as `PredictionSchema`."""
+def prediction_json(outcome: Result | Unread, *, identifiers: bool, root_path: str = "") -> dict[str, Any]:
+    """A result as `PredictionSchema`, its links below a proxy's prefix."""
     known = outcome.prediction.to_dict()
     if isinstance(outcome, Unread):
         return {"id": None, **known, "radiograph": None, "links": None}
@@ -213,7 +231,7 @@ def prediction_json(outcome: Result | Unread, *, identifiers: bool) -> dict[str,
         "id": outcome.id,
         **known,
         "radiograph": _radiograph(outcome.image, identifiers),
-        "links": _links(outcome.id, names if outcome.prediction.maps is not None else []),
+        "links": _links(outcome.id, names if outcome.prediction.maps is not None else [], root_path),
     }
 
 
@@ -230,8 +248,8 @@ def _radiograph(image: StoredImage, identifiers: bool) -> dict[str, Any]:
     }
 
 
-def _links(id: str, mapped: Sequence[str]) -> dict[str, Any]:
-    self = f"/v1/predictions/{id}"
+def _links(id: str, mapped: Sequence[str], root_path: str) -> dict[str, Any]:
+    self = f"{root_path}/v1/predictions/{id}"
     return {
         "self": self,
         "film": f"{self}/film.png",
@@ -247,19 +265,37 @@ def maps_json(result: Result) -> dict[str, Any]:
     prediction = result.prediction
     assert prediction.maps is not None
     _, rows, columns = prediction.maps.shape
+    exposed = exposed_body(result.image.grey)
     layers = {
         finding.finding: {
             "map": prediction.map_of(finding.finding).tolist(),
             "evidence": prediction.evidence_of(finding.finding).tolist(),
             "full_scale": full_scale(result, finding.finding),
+            "contours": _contours(result, finding, exposed),
         }
         for finding in prediction.findings
     }
     return {"rows": rows, "columns": columns, "maps": layers}
 
 
+def _contours(
+    result: Result, finding: FindingPrediction, exposed: Bool[np.ndarray, "128 128"]
+) -> list[list[list[float]]]:
+    """Where a called finding is seen; tenths of a pixel are enough."""
+    if not finding.present:
+        return []
+    height, width = result.image.grey.shape
+    evidence = result.prediction.evidence_of(finding.finding)
+    return [np.round(polygon, 1).tolist() for polygon in contours_of(evidence, height, width, exposed)]
+
+
 def full_scale(result: Result, finding: str) -> float:
-    """Evidence in full colour, as `chexnet.classifier.overlay` chooses them."""
+    """Evidence in full colour: the same for every image where evidence is in log odds.
+
+    Where a model's maps do not add up to the score they have no unit, and each has its own scale.
+    """
+    if result.prediction.maps_are == "mean":
+        return FULL_SCALE
     return max(float(abs(result.prediction.evidence_of(finding)).max()), LEAST_FULL_SCALE)
 
 
@@ -291,8 +327,18 @@ def _card_finding(entry: FindingMetadata, policy: str) -> dict[str, Any]:
         "thresholds": entry.thresholds if entry.validated else {},
         "validated": entry.validated,
         "reason": None if entry.validated else why_not_validated(entry),
+        "worth": _worth(entry, policy),
         "calibration_test": None if entry.calibration_test is None else asdict(entry.calibration_test),
     }
+
+
+def _worth(entry: FindingMetadata, policy: str) -> dict[str, Any] | None:
+    worth = worth_of(entry, policy)
+    if worth is None:
+        return None
+    shares = ("ppv", "sensitivity", "specificity")
+    numbers = {name: getattr(worth, name).numbers() for name in shares}
+    return {"called": worth.called, "correct": worth.correct, **numbers}
 
 
 def why_not_validated(entry: FindingMetadata) -> str:

@@ -11,38 +11,44 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chexnet.service.config import MEGA, ServiceConfig
+from chexnet.service.config import MEGA, ServiceConfig, is_prefix
 from chexnet.service.metrics import Metrics
 from chexnet.service.problems import Problem, overloaded
 
-CONTENT_SECURITY_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        # The one style element that OpenSeadragon adds, known by its hash.
-        "style-src 'self' 'sha256-9xTiqzfwFaL2SGb1rmr8gysEwVVjIvqWAgmZgqFqpEE='",
-        "img-src 'self' blob: data:",
-        "connect-src 'self'",
-        "manifest-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-        "require-trusted-types-for 'script'",
-    )
+_CONTENT_SECURITY_POLICY = (
+    "default-src 'none'",
+    "script-src 'self'",
+    # The one style element that OpenSeadragon adds, known by its hash.
+    "style-src 'self' 'sha256-9xTiqzfwFaL2SGb1rmr8gysEwVVjIvqWAgmZgqFqpEE='",
+    "img-src 'self' blob: data:",
+    "connect-src 'self'",
+    "manifest-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "require-trusted-types-for 'script'",
 )
 """Nothing inline, nothing from elsewhere, and no string ever becomes HTML."""
 
-HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
 }
+
+
+def security_headers(frame_ancestors: Sequence[str] = ()) -> dict[str, str]:
+    """Headers of every answer; only these sites may show the page in a frame."""
+    ancestors = " ".join(frame_ancestors) or "'none'"
+    policy = "; ".join((*_CONTENT_SECURITY_POLICY, f"frame-ancestors {ancestors}"))
+    headers = {**_HEADERS, "Content-Security-Policy": policy}
+    # The older header can only forbid all of them.
+    return headers if frame_ancestors else {**headers, "X-Frame-Options": "DENY"}
+
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _DRAIN_S = 10
@@ -109,6 +115,7 @@ class Guard:
         self._app = app
         self._config = config
         self._metrics = metrics
+        self._headers = security_headers(config.frame_ancestors)
         self._open = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -116,12 +123,14 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        scope = self._below_prefix(scope)
         started = time.monotonic()
-        body = _Body(receive, self._config.limits.upload_mb * MEGA)
+        awaited = Headers(scope=scope).get("expect", "").lower() == "100-continue"
+        body = _Body(receive, self._config.limits.upload_mb * MEGA, awaited=awaited)
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _add_headers(message)
+                _add_headers(message, self._headers)
                 self._count(scope, message["status"], time.monotonic() - started)
                 if message["status"] >= 400 and message["status"] != 408:
                     await body.drain()
@@ -131,9 +140,25 @@ class Guard:
         self._open += 1
         try:
             served = self._app if problem is None else problem.response()
+            if problem is None and scope["path"] == scope.get("root_path"):
+                # The page's addresses are relative, so its own must end with a slash.
+                served = RedirectResponse(f"{scope['path']}/", 308)
             await served(scope, body.receive, answer)
         finally:
             self._open -= 1
+
+    def _below_prefix(self, scope: Scope) -> Scope:
+        """The request as it is below the prefix that a proxy adds, whether or not it takes it away again."""
+        prefix = self._config.root_path
+        client = scope.get("client")
+        if client is not None and client[0] in self._config.trusted_proxies:
+            forwarded = Headers(scope=scope).get("x-forwarded-prefix", "").rstrip("/")
+            prefix = forwarded if is_prefix(forwarded) else prefix
+        if not prefix:
+            return scope
+        path = scope["path"]
+        whole = path if path == prefix or path.startswith(f"{prefix}/") else prefix + path
+        return {**scope, "root_path": prefix, "path": whole}
 
     def _objection(self, headers: Headers) -> Problem | None:
         if self._open >= self._config.limits.connections:
@@ -170,21 +195,30 @@ class _Body:
     """The request's body on its way, so that what an early refusal left of it can be taken in.
 
     A server that answers and closes while the client still sends resets the connection, and the client
-    never sees the answer.
+    never sees the answer. A client that asked whether it may send (Expect: 100-continue) has sent nothing.
+
+    Args:
+        receive: ASGI.
+        most_bytes: more is not taken in.
+        awaited: whether the client waits for a word before it sends the body.
     """
 
-    def __init__(self, receive: Receive, most_bytes: int) -> None:
+    def __init__(self, receive: Receive, most_bytes: int, *, awaited: bool) -> None:
         self._receive = receive
         self._most_bytes = most_bytes
         self._complete = False
+        self._awaited = awaited
 
     async def receive(self) -> Message:
+        self._awaited = False
         message = await self._receive()
         if message["type"] != "http.request" or not message.get("more_body", False):
             self._complete = True
         return message
 
     async def drain(self) -> None:
+        if self._awaited:
+            return
         taken = 0
         try:
             async with asyncio.timeout(_DRAIN_S):
@@ -198,8 +232,8 @@ def _plausible(host: str) -> bool:
     return bool(host) and not set(host) & set("/?#@\\ ")
 
 
-def _add_headers(message: Message) -> None:
+def _add_headers(message: Message, known: dict[str, str]) -> None:
     headers = MutableHeaders(scope=message)
-    for name, value in HEADERS.items():
+    for name, value in known.items():
         headers.setdefault(name, value)
     headers.setdefault("Cache-Control", "no-store")

@@ -37,6 +37,8 @@ def http_server(
             http=_PatientConnection,
             access_log=log_requests,
             server_header=False,
+            # The application itself decides which proxies it believes, by the address that really called.
+            proxy_headers=False,
             limit_concurrency=most,
             timeout_keep_alive=15,
             timeout_graceful_shutdown=limits.timeout_s,

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 from real_server import ABSENT, PRESENT, UNTESTED, UNVALIDATED, Serving
 
+from chexnet._files import UNFINISHED
 from chexnet.classifier import Classifier, load
 from chexnet.classifier.classifier import NOT_CHECKED
 from chexnet.classifier.gate import EXPECTED, GATE_CLASSES
@@ -394,7 +395,7 @@ def test_kept_films_are_on_disk_whole_and_named_by_id(
 ) -> None:
     folder = tmp_path / "kept"
     folder.mkdir()
-    (folder / "crashed.json.partial").write_text("{")
+    (folder / f"crashed.json{UNFINISHED}").write_text("{")
     with serving(classifier, ServiceConfig(keep=folder)) as client:
         result = upload(client, png, "../../../evil.png").json()
         assert_problem(upload(client, b"nothing"), 422, "unreadable")

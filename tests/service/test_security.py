@@ -2,14 +2,15 @@
 
 import hmac
 import socket
+import time
 
 import httpx
 import pytest
 from real_server import Serving
 
 from chexnet.classifier import Classifier
-from chexnet.service import ServiceConfig
-from chexnet.service.security import HEADERS, Keys
+from chexnet.service import Limits, ServiceConfig
+from chexnet.service.security import Keys, security_headers
 
 KEY, OTHER = "correct-horse-battery", "staple-staple-staple"
 PROTECTED = ["/v1/model", "/metrics", "/v1/predictions/" + "A" * 22]
@@ -78,7 +79,7 @@ def test_keys_that_are_weak_or_cannot_be_a_header_are_refused(key: str) -> None:
 @pytest.mark.parametrize("path", ["/", "/static/page.css", "/v1/model", "/v1/nothing", "/healthz"])
 def test_every_answer_has_the_security_headers(service: httpx.Client, path: str) -> None:
     headers = service.get(path).headers
-    for name, value in HEADERS.items():
+    for name, value in security_headers().items():
         assert headers[name] == value
     assert "server" not in headers
 
@@ -146,3 +147,63 @@ def test_nothing_is_traced_whatever_the_environment_says(
         collector.settimeout(0)
         with pytest.raises(BlockingIOError):
             collector.accept()
+
+
+def test_only_the_sites_that_are_named_may_frame_the_page(classifier: Classifier, serving: Serving) -> None:
+    with serving(classifier, ServiceConfig(frame_ancestors=("https://pacs.example",))) as client:
+        headers = client.get("/").headers
+    assert "frame-ancestors https://pacs.example" in headers["content-security-policy"]
+    assert "x-frame-options" not in headers
+    with pytest.raises(ValueError, match="expected a site"):
+        ServiceConfig(frame_ancestors=("https://pacs.example; script-src *",))
+
+
+@pytest.mark.parametrize("takes_prefix_away", [True, False])
+def test_below_a_prefix_every_link_has_it(
+    classifier: Classifier, serving: Serving, png: bytes, takes_prefix_away: bool
+) -> None:
+    before = "" if takes_prefix_away else "/chexnet"
+    with serving(classifier, ServiceConfig(root_path="/chexnet")) as client:
+        answer = client.post(f"{before}/v1/predictions", content=png, headers={"Content-Type": "image/png"})
+        links = answer.json()["links"]
+        assert links["self"].startswith("/chexnet/v1/predictions/")
+        assert answer.headers["location"] == links["self"]
+        assert client.get(links["maps"]).status_code == 200
+        assert client.get(links["self"].removeprefix("/chexnet")).json()["links"] == links
+        assert client.get(f"{before}/").status_code == 200
+        assert client.get("/chexnet").headers["location"] == "/chexnet/"
+        assert client.get("/openapi.json").json()["servers"] == [{"url": "/chexnet"}]
+
+
+def test_a_forwarded_prefix_is_believed_of_a_trusted_proxy_only(
+    classifier: Classifier, serving: Serving, png: bytes
+) -> None:
+    def self_link(config: ServiceConfig, prefix: str) -> str:
+        with serving(classifier, config) as client:
+            headers = {"Content-Type": "image/png", "X-Forwarded-Prefix": prefix}
+            link: str = client.post("/v1/predictions", content=png, headers=headers).json()["links"]["self"]
+            return link
+
+    trusting = ServiceConfig(trusted_proxies=("127.0.0.1",))
+    assert self_link(trusting, "/a/b").startswith("/a/b/v1/")
+    assert self_link(trusting, "//evil.example/").startswith("/v1/")
+    assert self_link(ServiceConfig(), "/a/b").startswith("/v1/")
+    # Whoever sends the address of a trusted proxy is not one.
+    assert self_link(ServiceConfig(trusted_proxies=("10.0.0.1",)), "/a/b").startswith("/v1/")
+    with pytest.raises(ValueError, match="expected a path"):
+        ServiceConfig(root_path="chexnet/")
+
+
+def test_a_client_that_asks_whether_it_may_send_too_much_is_answered_at_once(
+    classifier: Classifier, serving: Serving
+) -> None:
+    with serving(classifier, ServiceConfig(limits=Limits(upload_mb=1))) as client:
+        started = time.monotonic()
+        with socket.create_connection((client.base_url.host, client.base_url.port), timeout=30) as connection:
+            connection.sendall(
+                b"POST /v1/predictions HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
+                b"Content-Length: 9000000\r\nExpect: 100-continue\r\n\r\n"
+            )
+            answer = connection.recv(4096)
+        assert answer.startswith(b"HTTP/1.1 413 ")
+        assert time.monotonic() - started < 5, "the body was waited for"

@@ -1,41 +1,59 @@
-// The findings of one film: bars with the operating point marked, one of them chosen, one pointed at.
+// The findings of one image, one line each: those called first, the rest by how near they are to a call.
 
 import { make, percent } from "./dom.js";
+import { isHigh, shareRight, strength, worthPicture, worthText } from "./worth.js";
 
-/** Bars are as long as the root of the probability: rare findings have operating points of a few percent. */
+/** @import { Card, CardFinding, Finding, Prediction } from "./types.js" */
+
+/**
+ * Bars are as long as the root of the probability: rare findings are called at a few percent.
+ * @param {number} probability
+ */
 const length = (probability) => `${Math.sqrt(probability) * 100}%`;
-
-const TICKS = [0, 0.01, 0.1, 0.25, 0.5, 1];
 
 export class FindingList extends EventTarget {
   /** @param {HTMLElement} holder gets the list. */
   constructor(holder) {
     super();
     this.holder = holder;
+    /** @type {string | null} */
     this.chosen = null;
     this.picked = false;
+    /** @type {Map<string, HTMLElement>} */
     this.rows = new Map();
   }
 
-  /** Draw the findings of a prediction, and of a prior one if there is one to compare with. */
-  show(prediction, card, prior) {
-    const display = new Map(card.findings.map((entry) => [entry.finding, entry]));
+  /**
+   * Draw the findings of a prediction, and of a prior one if there is one to compare with.
+   * @param {Prediction} prediction
+   * @param {Card} card
+   * @param {Prediction | null} prior
+   */
+  show(prediction, card, prior = null) {
+    const entries = entriesOf(card);
     const before = new Map((prior?.findings ?? []).map((finding) => [finding.finding, finding]));
-    const validated = prediction.findings.filter((finding) => finding.validated).sort(byWeight);
-    const others = prediction.findings.filter((finding) => !finding.validated);
     this.rows.clear();
     const list = make("div", { role: "listbox", "aria-label": "Findings", tabIndex: -1 });
-    list.append(this.#group("Validated findings", validated, display, before));
-    list.append(this.#group("Not validated", others, display, before));
+    for (const [title, findings] of grouped(prediction, card)) {
+      if (!findings.length) continue;
+      const group = make("div", { role: "group", "aria-label": title, class: "finding-group" });
+      group.append(make("h3", { "aria-hidden": "true" }, title));
+      for (const finding of findings) group.append(this.#row(finding, entries.get(finding.finding), before.get(finding.finding)));
+      list.append(group);
+    }
     list.addEventListener("keydown", (event) => this.#key(event));
     this.holder.replaceChildren(list);
-    const first = validated[0] ?? others[0];
-    // What a person chose stays chosen from film to film; otherwise each film begins with its weightiest.
-    this.choose(this.picked && this.rows.has(this.chosen) ? this.chosen : first?.finding);
+    const [first] = this.rows.keys();
+    // What a person chose stays chosen from image to image; otherwise each image begins with its weightiest.
+    this.choose(this.picked && this.chosen && this.rows.has(this.chosen) ? this.chosen : first);
   }
 
-  /** As a person does. */
-  pick(name, options) {
+  /**
+   * As a person does.
+   * @param {string} name
+   * @param {{ focus?: boolean }} options
+   */
+  pick(name, options = {}) {
     this.picked = true;
     this.choose(name, options);
   }
@@ -45,133 +63,151 @@ export class FindingList extends EventTarget {
     this.holder.replaceChildren();
   }
 
+  /**
+   * @param {string | undefined} name
+   * @param {{ focus?: boolean }} options
+   */
   choose(name, { focus = false } = {}) {
-    if (!this.rows.has(name)) return;
+    const chosen = name === undefined ? undefined : this.rows.get(name);
+    if (name === undefined || !chosen) return;
     this.chosen = name;
-    for (const [other, row] of this.rows) {
-      row.setAttribute("aria-selected", String(other === name));
-      row.tabIndex = other === name ? 0 : -1;
+    for (const row of this.rows.values()) {
+      row.setAttribute("aria-selected", String(row === chosen));
+      row.tabIndex = row === chosen ? 0 : -1;
     }
-    if (focus) this.rows.get(name).focus();
+    if (focus) chosen.focus();
     this.dispatchEvent(new CustomEvent("chosen", { detail: name }));
   }
 
-  /** The next or the previous finding. */
-  step(by, options) {
+  /**
+   * The next or the previous finding.
+   * @param {number} by
+   * @param {{ focus?: boolean }} options
+   */
+  step(by, options = {}) {
     const names = [...this.rows.keys()];
     if (!names.length) return;
-    const place = Math.min(names.length - 1, Math.max(0, names.indexOf(this.chosen) + by));
+    const place = Math.min(names.length - 1, Math.max(0, names.indexOf(this.chosen ?? "") + by));
     this.pick(names[place], options);
-    this.rows.get(names[place]).scrollIntoView({ block: "nearest" });
+    this.rows.get(names[place])?.scrollIntoView({ block: "nearest" });
   }
 
+  /** @param {KeyboardEvent} event */
   #key(event) {
-    const by = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity }[event.key];
+    const all = this.rows.size;
+    const by = { ArrowDown: 1, ArrowUp: -1, Home: -all, End: all }[event.key];
     if (by === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     event.stopPropagation();
-    this.step(Number.isFinite(by) ? by : Math.sign(by) * this.rows.size, { focus: true });
+    this.step(by, { focus: true });
   }
 
-  #group(title, findings, display, before) {
-    if (!findings.length) return "";
-    const group = make("div", { role: "group", "aria-label": title, class: "finding-group" });
-    group.append(make("h3", { "aria-hidden": "true" }, title), axis());
-    for (const finding of findings) {
-      const row = this.#row(finding, display.get(finding.finding), before.get(finding.finding));
-      this.rows.set(finding.finding, row);
-      group.append(row);
-    }
-    return group;
-  }
-
+  /**
+   * @param {Finding} finding
+   * @param {CardFinding | undefined} entry
+   * @param {Finding | undefined} prior
+   */
   #row(finding, entry, prior) {
     const name = entry?.display ?? finding.finding.replaceAll("_", " ");
+    const kind = finding.present ? `present ${strength(entry)}` : finding.validated ? "" : "untested";
     const row = make("div", {
       role: "option",
-      class: `finding ${finding.validated ? "" : "unvalidated"} ${finding.present ? "present" : ""}`,
+      class: `finding ${kind}`,
       "aria-label": spokenRow(name, finding, entry, prior),
       data: { finding: finding.finding },
     });
     row.append(
       make("span", { class: "finding-name" }, name),
-      make("span", { class: "finding-value" }, percent(finding.probability, digits(finding))),
       bar(finding, prior),
-      make("span", { class: "finding-note" }, note(finding, entry, prior)),
+      make("span", { class: "finding-value" }, percent(finding.probability, digits(finding))),
     );
+    const picture = finding.present ? worthPicture(entry) : null;
+    if (finding.present) row.append(make("span", { class: "finding-worth" }, picture, worthText(entry)));
+    if (prior) row.append(make("span", { class: "finding-prior" }, `prior ${percent(prior.probability)}`));
+    this.rows.set(finding.finding, row);
     row.addEventListener("click", () => this.pick(finding.finding, { focus: true }));
     row.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && this.#point(finding.finding));
     row.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && this.#point(null));
     return row;
   }
 
+  /** @param {string | null} name */
   #point(name) {
     this.dispatchEvent(new CustomEvent("pointed", { detail: name }));
   }
 }
 
-function axis() {
-  const marks = TICKS.map((tick) => {
-    const mark = make("span", {}, tick === 0 || tick === 1 ? `${tick * 100} %` : String(tick * 100));
-    mark.style.left = length(tick);
-    return mark;
-  });
-  return make("div", { class: "axis", "aria-hidden": "true" }, ...marks);
+/**
+ * @param {Card} card
+ * @returns {Map<string, CardFinding>}
+ */
+export const entriesOf = (card) => new Map(card.findings.map((entry) => [entry.finding, entry]));
+
+/**
+ * The findings in the order of the list: called, not called, not tested enough to be called.
+ * @param {Prediction} prediction
+ * @param {Card} card
+ * @returns {[string, Finding[]][]}
+ */
+export function grouped({ findings }, card) {
+  const entries = entriesOf(card);
+  const worth = (/** @type {Finding} */ finding) => shareRight(entries.get(finding.finding)) ?? 0;
+  const called = findings.filter((finding) => finding.present);
+  const others = findings.filter((finding) => !finding.present && finding.validated);
+  const untested = findings.filter((finding) => !finding.validated);
+  return [
+    ["Called", called.sort((a, b) => worth(b) - worth(a) || nearness(b) - nearness(a))],
+    ["Not called", others.sort((a, b) => nearness(b) - nearness(a))],
+    ["Not tested enough to be called", untested.sort((a, b) => b.probability - a.probability)],
+  ];
 }
 
-/** Present ones first; then by how far the probability is from the operating point, in odds. */
-function byWeight(a, b) {
-  const weight = ({ probability, threshold, present }) => (present ? 1e6 : 0) + odds(probability) / odds(threshold ?? 0.5);
-  return weight(b) - weight(a);
-}
+/**
+ * How near the probability is to the one at which the finding is called, in odds.
+ * @param {Finding} finding
+ */
+const nearness = ({ probability, threshold }) => odds(probability) / odds(threshold ?? 0.5);
 
-function odds(probability) {
-  return Math.max(probability, 1e-9) / Math.max(1 - probability, 1e-9);
-}
+/** @param {number} probability */
+const odds = (probability) => Math.max(probability, 1e-9) / Math.max(1 - probability, 1e-9);
 
+/**
+ * @param {Finding} finding
+ * @param {Finding | undefined} prior
+ */
 function bar(finding, prior) {
-  const track = make("span", { class: "bar", "aria-hidden": "true" });
+  const at = (/** @type {string} */ name, /** @type {number} */ place) => {
+    const mark = make("span", { class: name });
+    mark.style.left = length(place);
+    return mark;
+  };
   const fill = make("span", { class: "fill" });
   fill.style.width = length(finding.probability);
-  track.append(fill);
-  if (prior) {
-    const mark = make("span", { class: "prior-mark" });
-    mark.style.left = length(prior.probability);
-    track.append(mark);
-  }
-  if (finding.threshold !== null) {
-    const point = make("span", { class: "operating-point" });
-    point.style.left = length(finding.threshold);
-    track.append(point);
-  }
+  const point = finding.threshold === null ? null : at("operating-point", finding.threshold);
+  const track = make("span", { class: "bar", "aria-hidden": "true" });
+  track.append(fill, ...[prior ? at("prior-mark", prior.probability) : null, point].filter((mark) => mark !== null));
   return track;
 }
 
-/** Decimals that tell a probability from its operating point. */
-function digits({ probability, threshold }) {
+/**
+ * Decimals that distinguish a probability from the one at which the finding is called.
+ * @param {Finding} finding
+ */
+export function digits({ probability, threshold }) {
   return threshold !== null && percent(probability) === percent(threshold) ? 1 : 0;
 }
 
-/** How well the model told such films apart in its test. */
-function trust(entry) {
-  const area = entry?.auroc;
-  return area ? `AUROC ${area.value.toFixed(2)} (${area.low.toFixed(2)}–${area.high.toFixed(2)})` : null;
-}
-
-function note(finding, entry, prior) {
-  const parts = [];
-  const point = finding.threshold === null ? null : percent(finding.threshold, digits(finding));
-  if (point) parts.push(finding.present ? `present: at or above ${point}` : `below ${point}`, trust(entry));
-  else parts.push(entry?.reason?.replace(/^Not validated: /, "") ?? "no operating point");
-  if (prior) parts.push(`prior ${percent(prior.probability)}`);
-  return parts.filter(Boolean).join(" · ");
-}
-
+/**
+ * @param {string} name
+ * @param {Finding} finding
+ * @param {CardFinding | undefined} entry
+ * @param {Finding | undefined} prior
+ */
 function spokenRow(name, finding, entry, prior) {
-  const parts = [name, `probability ${percent(finding.probability, digits(finding))}`];
-  if (finding.threshold !== null) parts.push(`operating point ${percent(finding.threshold, digits(finding))}`);
-  parts.push(finding.present ? "present" : finding.threshold !== null ? "not present" : (entry?.reason ?? "not validated"));
-  if (finding.validated && trust(entry)) parts.push(trust(entry));
+  const parts = [name, percent(finding.probability, digits(finding))];
+  if (finding.present) parts.push("called", worthText(entry));
+  else if (finding.validated) parts.push("not called");
+  else parts.push("not tested enough to be called", isHigh(finding, entry) ? "high" : "");
   if (prior) parts.push(`prior ${percent(prior.probability)}`);
-  return parts.join(", ");
+  return parts.filter(Boolean).join(", ");
 }

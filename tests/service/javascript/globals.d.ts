@@ -1,0 +1,2 @@
+// OpenSeadragon is a script of its own in the page, not a module.
+/// <reference types="openseadragon" />
