@@ -50,12 +50,22 @@ from chexnet.statistics.multireader import (
     reader_mean,
     two_way_bootstrap,
 )
+from chexnet.statistics.net_benefit import DecisionCurve, decision_curve
 from chexnet.statistics.operating_rules import OperatingPoint, OperatingRule, operating_point
+from chexnet.statistics.paired_differences import (
+    CallComparison,
+    PairedDifference,
+    compare_average_precision,
+    compare_brier_scores,
+    compare_calls,
+)
 from chexnet.statistics.paired_permutation import (
     PairedTest,
     permutation_test_of_aurocs,
     permutation_test_of_means,
 )
+from chexnet.statistics.partial_auroc import PartialAuroc, partial_auroc, sensitivity_at_specificity
+from chexnet.statistics.prevalence import PredictiveValues, predictive_values, rebase
 from chexnet.statistics.proportions import Rates, kappa_estimate, proportion, rates
 from chexnet.statistics.reader_study import (
     PairedF1,
@@ -102,6 +112,19 @@ from chexnet.statistics.thresholds import (
 )
 
 __all__ = [
+    "PredictiveValues",
+    "predictive_values",
+    "rebase",
+    "DecisionCurve",
+    "decision_curve",
+    "CallComparison",
+    "PairedDifference",
+    "compare_average_precision",
+    "compare_brier_scores",
+    "compare_calls",
+    "PartialAuroc",
+    "partial_auroc",
+    "sensitivity_at_specificity",
     "AdjustedAuroc",
     "adjusted_auroc",
     "metadata_baseline",
