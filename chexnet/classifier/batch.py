@@ -26,7 +26,7 @@ class PredictionJob:
         "as they come, in <file>.incomplete until all are there.",
     )
     resume: bool = option(
-        False, "Go on with an interrupted --output: images that have a row are not read again."
+        False, "Go on with an interrupted `output`: images that have a row are not read again."
     )
     heatmaps: Path | None = option(
         None,
@@ -114,7 +114,7 @@ def run_job(job: PredictionJob, files: Sequence[InputFile]) -> Iterator[Outcome]
             files = [file for file in files if not table.has(str(file.path))]
         if job.heatmaps:
             if classifier.metadata.maps == "none":
-                raise ValueError(f"{job.model}: {NO_MAPS}; leave --heatmaps out")
+                raise ValueError(f"{job.model}: {NO_MAPS}; leave `heatmaps` out")
             from chexnet.classifier.overlay import HeatmapWriter
 
             pictures = HeatmapWriter(job.heatmaps, job.finding)

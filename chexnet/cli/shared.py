@@ -105,12 +105,17 @@ def options_from(kind: type) -> Callable[[Decorated], Decorated]:
                 field.name,
                 default=field.default,
                 show_default=field.default not in (None, ()),
-                help=field.metadata["help"],
+                help=_flags_in_help(field.metadata["help"]),
                 **_click_type(field.type),
             )(function)
         return function
 
     return decorate
+
+
+def _flags_in_help(text: str) -> str:
+    """A help text whose `` `arguments` `` are flags."""
+    return _ARGUMENT.sub(lambda found: "--" + found[1].replace("_", "-"), text)
 
 
 def build(kind: type, values: dict[str, Any]) -> Any:

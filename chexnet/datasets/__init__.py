@@ -10,15 +10,15 @@ from chexnet.datasets.source import Source
 from chexnet.datasets.splits.by_patient import (
     Split,
     label_strata,
-    refuse_patient_overlap,
     split_by_lists,
     split_folds,
     split_of,
     split_patients,
 )
 from chexnet.datasets.splits.draw import DrawnSplits, SplitConfig, draw_splits
-from chexnet.datasets.splits.files import SplitLists, WrittenSplit, apply_split, read_split, write_split
+from chexnet.datasets.splits.files import WrittenSplit, apply_split, read_split, write_split
 from chexnet.datasets.splits.pneumonia import split_pneumonia
+from chexnet.tables import SplitLists
 
 __all__ = [
     "BadPack",
@@ -47,7 +47,6 @@ __all__ = [
     "pack_films",
     "read_manifest",
     "read_split",
-    "refuse_patient_overlap",
     "split_by_lists",
     "split_folds",
     "split_of",

@@ -7,7 +7,6 @@ from chexnet.evaluation.operating_points import (
     choose_thresholds,
     find_reader_thresholds,
     find_thresholds,
-    refuse_test_images,
     thresholds_from_json,
 )
 from chexnet.evaluation.reader_comparison import (
@@ -38,6 +37,5 @@ __all__ = [
     "find_thresholds",
     "localise_films",
     "read_study",
-    "refuse_test_images",
     "thresholds_from_json",
 ]

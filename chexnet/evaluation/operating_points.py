@@ -2,13 +2,14 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from chexnet.arrays import Bool
+from chexnet.leakage import Side, refuse_shared_patients
 from chexnet.statistics import POLICIES, NotEstimable, Policy
 from chexnet.tables import (
     Cohort,
@@ -86,7 +87,11 @@ def find_thresholds(
         return None
     chosen = read_cohort(validation, validation_labels or labels, names)
     tested = read_cohort(test, labels, names) if isinstance(test, Path) else join_file(test, labels, names)
-    refuse_test_images(chosen, tested.labels.images, tested.labels.patients)
+    refuse_shared_patients(
+        _side("the test images", tested),
+        _side("the validation images", chosen),
+        "thresholds must come from other images and other patients",
+    )
     return choose_thresholds(chosen, policy)
 
 
@@ -165,28 +170,8 @@ def thresholds_from_json(path: Path) -> Thresholds:
     return Thresholds({name: float(v) for name, v in content.items()}, f"given in {Path(path).name}", {})
 
 
-def refuse_test_images(
-    validation: Cohort, test_images: Sequence[str], test_patients: Sequence[str] | None
-) -> None:
-    """Refuse validation images or patients that are also in the test set.
-
-    Raises:
-        ValueError: a threshold would be chosen on what it is then judged by.
-    """
-    shared = set(validation.labels.images) & set(test_images)
-    if shared:
-        raise ValueError(
-            f"{len(shared)} validation images are also test images, the first is {min(shared)}; "
-            "thresholds must come from other images"
-        )
-    if validation.labels.patients is None or test_patients is None:
-        return
-    patients = set(validation.labels.patients) & set(test_patients)
-    if patients:
-        raise ValueError(
-            f"{len(patients)} patients are in both validation and test, the first is {min(patients)}; "
-            "thresholds must come from other patients"
-        )
+def _side(name: str, cohort: Cohort) -> Side:
+    return Side(name, cohort.labels.images, cohort.labels.patients)
 
 
 def _for_findings_of(

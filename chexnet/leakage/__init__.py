@@ -1,6 +1,7 @@
 """Who was trained on: patients, images and pixels on two sides of a split, a list or a model."""
 
 from chexnet.leakage.duplicates import Fingerprints, Twins, find_twins, fingerprint, fingerprint_files
+from chexnet.leakage.overlap import Shared, Side, find_shared, refuse_shared_patients
 from chexnet.leakage.split_audit import Audit, audit_splits
 from chexnet.leakage.training_images import (
     TRAINING_IDS,
@@ -16,13 +17,17 @@ __all__ = [
     "Audit",
     "Contamination",
     "Fingerprints",
+    "Shared",
+    "Side",
     "TrainingImages",
     "Twins",
     "audit_splits",
     "find_contamination",
+    "find_shared",
     "find_training_images",
     "find_twins",
     "fingerprint",
     "fingerprint_files",
     "read_training_list",
+    "refuse_shared_patients",
 ]

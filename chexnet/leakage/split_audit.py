@@ -7,10 +7,9 @@ from itertools import combinations
 import numpy as np
 
 from chexnet.arrays import Bool, Float
-from chexnet.datasets.splits.files import SplitLists
 from chexnet.leakage.duplicates import Twins
 from chexnet.leakage.training_images import Contamination, TrainingImages, find_contamination
-from chexnet.tables import Labels, hash_image_ids
+from chexnet.tables import Labels, SplitLists, hash_image_ids
 
 NOTABLE = 0.1
 """Standardised difference from which a characteristic is said to differ (Austin 2009)."""

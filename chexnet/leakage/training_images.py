@@ -1,15 +1,15 @@
 """Has the model seen the test images? A model that has is measured on its own memory."""
 
-from collections.abc import Collection, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from chexnet.tables import (
     ColumnNames,
     Labels,
     hash_image_ids,
     label_columns,
+    match_images,
     read_image_list,
     read_labels,
     read_table,
@@ -123,23 +123,19 @@ def find_training_images(
 def find_contamination(labels: Labels, training: TrainingImages) -> Contamination:
     """Compare the evaluated images and patients with those trained on.
 
-    Images are compared by name; where none is common, by the last part of a path, if that is
-    unambiguous on both sides.
+    Images are compared as ``match_images`` does: by name, or where none is common by the end of their paths.
     """
     names: Sequence[str] = labels.images
-    trained: AbstractSet[str] | None = training.images
     same_hash = None if training.sha256 is None else hash_image_ids(names) == training.sha256
-    if trained is None:
+    if training.images is None:
         return Contamination(training.source, len(names), None, None, same_hash, training.sha256)
-    patients = training.patients or _own_patients(labels)
-    if trained.isdisjoint(names) and _unambiguous(names) and _unambiguous(trained):
-        names, trained = [PurePath(name).name for name in names], {PurePath(name).name for name in trained}
-        patients = {PurePath(name).name: patient for name, patient in patients.items()}
+    trained = sorted(training.images)
+    seen = match_images(names, trained).rows
     return Contamination(
         training.source,
         len(names),
-        images=sum(name in trained for name in names),
-        patients=_shared_patients(labels, trained, patients),
+        images=sum(row is not None for row in seen),
+        patients=_shared_patients(labels, trained, training.patients or _own_patients(labels)),
         same_hash=same_hash,
         training_sha256=training.sha256,
     )
@@ -149,15 +145,13 @@ def _own_patients(labels: Labels) -> dict[str, str]:
     return dict(zip(labels.images, labels.patients or (), strict=False))
 
 
-def _unambiguous(names: Collection[str]) -> bool:
-    return len({PurePath(name).name for name in names}) == len(names)
-
-
-def _shared_patients(labels: Labels, trained: AbstractSet[str], patients: Mapping[str, str]) -> int | None:
+def _shared_patients(labels: Labels, trained: Sequence[str], patients: Mapping[str, str]) -> int | None:
     """Patients on both sides; None where none is found but not all of those trained on are known."""
-    known = {patients[name] for name in trained if name in patients}
-    shared = len(known & set(labels.patients or ()))
-    return shared if shared or trained <= patients.keys() else None
+    known = list(patients)
+    rows = match_images(trained, known).rows
+    owners = {patients[known[row]] for row in rows if row is not None}
+    shared = len(owners & set(labels.patients or ()))
+    return None if not shared and None in rows else shared
 
 
 def _patients_of(labels: Path, names: ColumnNames) -> dict[str, str]:

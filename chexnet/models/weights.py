@@ -120,7 +120,7 @@ def imagenet_state(url: str) -> dict[str, Tensor]:
     except (OSError, HTTPException) as error:
         raise ConnectionError(
             f"ImageNet weights: {url} cannot be reached ({error}); download it elsewhere and put it "
-            f"into {cached.parent}, pass the file as --weights, or train from scratch with --weights none"
+            f"into {cached.parent}, pass the file as `weights`, or train from scratch with `weights` none"
         ) from error
     # Here, not by torch.hub, which looks only at what it has just downloaded.
     arrived = file_sha256(cached)
@@ -128,7 +128,7 @@ def imagenet_state(url: str) -> dict[str, Tensor]:
         cached.unlink()
         raise ValueError(
             f"ImageNet weights: {cached} from {url} has SHA-256 {arrived}; expected {promised}…. "
-            "The file was deleted and nothing was loaded; try again, or pass a checkpoint as --weights"
+            "The file was deleted and nothing was loaded; try again, or pass a checkpoint as `weights`"
         )
     return read_state(cached)
 

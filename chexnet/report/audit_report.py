@@ -150,7 +150,7 @@ def _pictures(audited: AuditedFiles) -> str:
             f"  {pair.first} ({', '.join(first)}) and {pair.second} ({', '.join(second)}): {pair.bits} bits"
         )
     if len(found.twins) > _SHOWN:
-        lines.append(f"  and {len(found.twins) - _SHOWN:,} more; --json lists all")
+        lines.append(f"  and {len(found.twins) - _SHOWN:,} more; the JSON lists all")
     return "\n".join(lines)
 
 

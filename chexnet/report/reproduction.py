@@ -93,7 +93,7 @@ def _lead(results: Results) -> str:
         parts += [
             paragraph(MEANINGLESS, "loud"),
             paragraph(
-                "This is a rehearsal (--quick): few films, small images, random initial weights, hardly any "
+                "This is a rehearsal (quick): few images, small images, random initial weights, hardly any "
                 "training. It shows that every stage works, and says nothing of any network.",
                 "warning",
             ),

@@ -33,9 +33,9 @@ class Reproduction:
     download: bool = option(
         False, "First fetch what ROOT lacks of the data set (45 GB), as chexnet download does."
     )
-    mirror: str | None = option(None, "With --download: a mirror's address; default: NIH.")
+    mirror: str | None = option(None, "With `download`: a mirror's address; default: NIH.")
     only_present: bool = option(
-        False, "Of an incomplete copy, use the films that are there; --quick does so always."
+        False, "Of an incomplete copy, use the images that are there; `quick` does so always."
     )
     films: int | None = option(None, "Use about this many images, whole patients; default: all.")
     network: tuple[str, ...] = option(
@@ -47,9 +47,9 @@ class Reproduction:
     packed: bool = option(
         True,
         "Train from films that are packed once (256 grey levels, 5.6 GB for all films at 224 px); "
-        "--no-packed reads the PNGs in every epoch.",
+        "`no_packed` reads the PNGs in every epoch.",
     )
-    weights: str | None = option(None, "Initial weights, as in train; default: imagenet, with --quick none.")
+    weights: str | None = option(None, "Initial weights, as in train; default: imagenet, with `quick` none.")
     image_size: int | None = option(None, "Side of the networks' input; default: the paper's 224.")
     max_epochs: int | None = option(None, "At most so many epochs; default: as in train.")
     batch_size: int | None = option(None, "Images a step, over all devices; default: the paper's 16.")

@@ -97,7 +97,7 @@ def check(data: Data, config: Reproduction, folder: Path) -> Mapping[str, Any]:
     elif inventory.missing and not config.selects_present:
         hint = (
             f'complete it with "chexnet download {data.root}", or use the films that are there with '
-            "--only-present"
+            "`only_present`"
         )
     elif not there:
         hint = f'fetch them with "chexnet download {data.root}"'

@@ -117,7 +117,7 @@ def compare_with_readers(trained: Trained, data: Data, folder: Path) -> None:
         missing = (
             "No radiologists' readings were given. Table 1 needs films that several radiologists have read, "
             "such as the paper's 420, whose readings are not public: a CSV with image, reader and Pneumonia, "
-            "as --readings."
+            "as `readings`."
         )
         write_json({"missing": missing}, folder / "table-1.json")
         return

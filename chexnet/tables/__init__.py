@@ -2,7 +2,7 @@
 
 from chexnet.tables.boxes import IMAGE_SIDE, Boxes, read_boxes
 from chexnet.tables.columns import USUAL_COLUMNS, BadTable, ColumnNames, closest, same_finding
-from chexnet.tables.image_lists import hash_image_ids, read_image_list
+from chexnet.tables.image_lists import SplitLists, hash_image_ids, read_image_list
 from chexnet.tables.image_names import MatchedImages, image_name, match_images
 from chexnet.tables.joined import Cohort, join, join_file, read_cohort
 from chexnet.tables.labels import (
@@ -29,6 +29,7 @@ __all__ = [
     "MatchedImages",
     "Predictions",
     "Readings",
+    "SplitLists",
     "Table",
     "closest",
     "hash_image_ids",

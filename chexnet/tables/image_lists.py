@@ -1,8 +1,9 @@
-"""Lists of image names, one per line, and their hash."""
+"""Lists of image names, one per line, the split that they make, and their hash."""
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
@@ -10,6 +11,26 @@ from chexnet.tables.table import read_table
 
 _SEPARATORS = (",", "\t", ";")
 _LABELS = re.compile(r"(\s+[01])+\s*$")
+
+
+@dataclass(frozen=True)
+class SplitLists:
+    """A split as lists of image names.
+
+    Attributes:
+        name: the file's or folder's.
+        images: the names in each part, those first that are learned from: "train", NIH's "train_val",
+            "validation", "test"; a single list whose name says nothing is called by its file's name.
+        patients: the patient of each image, as far as the file says.
+    """
+
+    name: str
+    images: Mapping[str, tuple[str, ...]]
+    patients: Mapping[str, str]
+
+    def sha256(self) -> dict[str, str]:
+        """`hash_image_ids` of each part."""
+        return {part: hash_image_ids(names) for part, names in self.images.items()}
 
 
 def read_image_list(path: str | PathLike[str]) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ def read_predictions(
     name: str | None = None,
     findings: Sequence[str] | None = None,
 ) -> Predictions:
-    """Read what ``chexnet predict --output`` wrote, or any wide table of probabilities.
+    """Read what ``chexnet predict`` wrote, or any wide table of probabilities.
 
     A column ``status`` other than ``ok`` marks an image that was not scored; its probabilities are
     blank and its ``reason`` is counted.

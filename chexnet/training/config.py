@@ -30,7 +30,7 @@ class TrainConfig:
     )
     image_size: int = option(IMAGE_SIZE, "Side of the network's input, in pixels.")
     eight_bit: bool = option(
-        False, "Round the resized films to 256 grey levels, as a pack holds them; --packed implies it."
+        False, "Round the resized films to 256 grey levels, as a pack holds them; `packed` implies it."
     )
     batch_size: int = option(BATCH_SIZE, "Images a step, over all devices together.")
     learning_rate: float = option(LEARNING_RATE, "Adam's initial learning rate.")

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from chexnet.leakage import read_training_list
+from chexnet.leakage import Side, read_training_list, refuse_shared_patients
 from chexnet.leakage.training_images import TRAINING_IDS
 from chexnet.models import (
     NETWORKS,
@@ -22,7 +22,7 @@ from chexnet.models import (
     load_state,
     read_checkpoint,
 )
-from chexnet.tables import hash_image_ids
+from chexnet.tables import hash_image_ids, match_images
 from chexnet.training.callbacks import PROVENANCE
 from chexnet.training.config import TrainConfig
 from chexnet.training.data import TrainingData
@@ -94,24 +94,25 @@ def refuse_known_images(path: Path, role: str, trained_on: dict[str, Any], data:
     if not beside.is_file():
         raise ValueError(
             f"{path} as {role}: no {TRAINING_IDS} beside it, so nobody can tell whether it has seen the "
-            "films that this run is tested by; put the list of its run there"
+            "images that this run is tested by; put the list of its run there"
         )
     listed = read_training_list(beside)
     if listed.sha256 != trained_on.get("train_ids_sha256"):
         raise ValueError(f"{beside} is not the list of the images that {path} was trained on")
     assert listed.images is not None
-    patients = {data.owners[image] for image in listed.images if image in data.owners}
+    # The list of an older run may name images by other folders.
+    names, owned = sorted(listed.images), list(data.owners)
+    rows = match_images(names, owned).rows
+    images = [name if row is None else owned[row] for name, row in zip(names, rows, strict=True)]
+    patients = [data.owners.get(image, "") for image in images]
+    learned = Side(f"what {path} as {role} has learned from", images, patients)
     for name in ("validation", "test"):
         part = data.part(name)
-        known = sum(
-            image in listed.images or patient in patients
-            for image, patient in zip(part.image_ids, part.patients, strict=True)
+        refuse_shared_patients(
+            learned,
+            Side(f"the {name} images of this run", part.image_ids, part.patients),
+            "it would flatter this run's numbers; train both on one `split`",
         )
-        if known:
-            raise ValueError(
-                f"{path} as {role} has learned from {known:,} of the {len(part):,} {name} films of this run, "
-                "or from their patients, and would flatter its numbers; train both on one --split"
-            )
 
 
 def _provenance(path: Path, checkpoint: Checkpoint) -> dict[str, Any]:

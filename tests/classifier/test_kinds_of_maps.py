@@ -56,7 +56,7 @@ def test_heat_maps_of_a_model_without_maps_are_refused_before_any_film_is_read(
     unmapped_file, example_film, tmp_path
 ):
     job = PredictionJob(model=unmapped_file, heatmaps=tmp_path / "maps", output=tmp_path / "scores.csv")
-    with pytest.raises(ValueError, match=rf"none\.onnx: {NO_MAPS}; leave --heatmaps out"):
+    with pytest.raises(ValueError, match=rf"none\.onnx: {NO_MAPS}; leave `heatmaps` out"):
         next(run_job(job, [InputFile(example_film, Path(example_film.name))]))
     assert not (tmp_path / "maps").exists()
 

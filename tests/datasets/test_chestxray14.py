@@ -89,7 +89,7 @@ def test_the_random_split_of_section_5_holds_its_shares_on_the_real_patients(who
 
 
 def test_an_incomplete_copy_is_an_error_that_counts_what_is_missing(nih):
-    with pytest.raises(ValueError, match=r"110,790 of 112,120 images are missing.*--only-present"):
+    with pytest.raises(ValueError, match=r"110,790 of 112,120 images are missing.*`only_present`"):
         ChestXray14(nih).manifest()
 
 

@@ -146,7 +146,7 @@ def test_a_given_test_list_stays_and_validation_is_drawn_from_the_rest_by_patien
 
 
 def test_a_test_list_that_takes_only_some_images_of_a_patient_is_refused():
-    with pytest.raises(ValueError, match=r"b\.png: patient 1 has images on the test list too"):
+    with pytest.raises(ValueError, match=r"b\.png: patient 1 is in both the test list and the other images"):
         split_by_lists(["a.png", "b.png"], ["1", "1"], ["a.png"])
 
 

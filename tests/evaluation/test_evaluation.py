@@ -10,14 +10,14 @@ from chexnet.evaluation import (
     Thresholds,
     choose_thresholds,
     evaluate,
-    refuse_test_images,
+    find_thresholds,
     thresholds_from_json,
 )
 from chexnet.leakage import read_training_list
 from chexnet.leakage.training_images import TrainingImages
 from chexnet.report import evaluation_json, show_evaluation, write_json
 from chexnet.statistics import bootstrap_interval, compare_aurocs
-from chexnet.tables import BadTable, Predictions, read_cohort
+from chexnet.tables import BadTable, ColumnNames, Predictions, read_cohort
 
 FEW = EvaluateOptions(samples=300)
 
@@ -152,17 +152,20 @@ def test_thresholds_decide_with_intervals(files):
 
 
 def test_thresholds_from_the_test_set_are_refused(files, tmp_path):
-    test = read_cohort(files[0], files[1])
-    with pytest.raises(ValueError, match="240 validation images are also test images"):
-        refuse_test_images(test, test.labels.images, test.labels.patients)
+    def choose(validation, labels):
+        given = {"given": None, "validation": validation, "validation_labels": labels, "policy": "max_f1"}
+        return find_thresholds(files[0], files[1], ColumnNames(), **given)
+
+    with pytest.raises(ValueError, match=r"both the test images and the validation images \(240 of 240"):
+        choose(files[0], files[1])
     renamed = write(
         tmp_path / "labels.csv",
         ["image", "patient", "Pneumonia"],
         *([f"v{row}", row, row % 2] for row in range(9)),
     )
     other = write(tmp_path / "p.csv", ["image", "Pneumonia"], *([f"v{row}", row / 9] for row in range(9)))
-    with pytest.raises(ValueError, match="9 patients are in both validation and test, the first is 0"):
-        refuse_test_images(read_cohort(other, renamed), test.labels.images, test.labels.patients)
+    with pytest.raises(ValueError, match=r"v0: patient 0 is in both .* \(9 of 9 images\)"):
+        choose(other, renamed)
 
 
 def test_thresholds_are_chosen_on_validation_and_say_so(files):

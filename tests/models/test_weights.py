@@ -237,7 +237,7 @@ def test_a_cached_file_with_the_wrong_hash_is_not_used(website, tmp_path):
 
 def test_a_page_that_is_gone_is_a_connection_error_that_says_what_to_do(website):
     website.file.unlink()
-    with pytest.raises(ConnectionError, match=r"404.*--weights none"):
+    with pytest.raises(ConnectionError, match=r"404.*`weights` none"):
         imagenet_state(website.url)
 
 

@@ -241,7 +241,7 @@ def test_a_stage_that_does_not_exist_is_refused_before_anything_is_fetched(tmp_p
 def test_an_incomplete_copy_is_refused_with_what_to_do(root, tmp_path):
     copy = write_chestxray14(tmp_path / "copy", patients=20)
     next(copy.rglob("*_001.png")).unlink()
-    with pytest.raises(ValueError, match=r"39 of the 40 images(.|\n)*chexnet download(.|\n)*--only-present"):
+    with pytest.raises(ValueError, match=r"39 of the 40 images(.|\n)*chexnet download(.|\n)*`only_present`"):
         reproduce(copy, tmp_path / "out", replace(TINY, quick=False, weights="none"), HERE)
     assert not (tmp_path / "out" / "check").exists()
 

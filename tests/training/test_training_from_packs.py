@@ -102,7 +102,7 @@ def test_a_pack_without_a_film_of_the_table_is_refused_with_the_reason(films, tm
 
 
 def test_a_pack_of_another_size_is_refused(films, pack):
-    with pytest.raises(ValueError, match=r"films at 32 pixels; image_size is 64\. Give --image-size 32"):
+    with pytest.raises(ValueError, match=r"images at 32 pixels; image_size is 64\. Give `image_size` 32"):
         read_training_data(films, recipe(image_size=64), packed=pack.folder)
 
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
 from chexnet.arrays import Float, Int, Shaped
 from chexnet.datasets.manifest import SPLITS, Manifest
+from chexnet.leakage import Side, refuse_shared_patients
 from chexnet.paper import PATHOLOGY_SPLIT
 
 
@@ -105,14 +107,12 @@ def split_by_lists(
         ValueError: a test patient has images that are not tested, or the share leaves a part empty.
     """
     tested = np.isin(np.asarray(images), np.asarray(sorted(test)))
-    owners = np.asarray(patients)
-    shared = np.flatnonzero(~tested & np.isin(owners, owners[tested]))
-    if len(shared):
-        raise ValueError(
-            f"{images[shared[0]]}: patient {patients[shared[0]]} has images on the test list too; "
-            "expected all images of a patient on one side"
-        )
-    others = np.flatnonzero(~tested)
+    owners, others = np.asarray(patients), np.flatnonzero(~tested)
+    refuse_shared_patients(
+        _side("the test list", np.flatnonzero(tested), images, patients),
+        _side("the other images", others, images, patients),
+        "expected all images of a patient on one side",
+    )
     inner = split_patients(
         owners[others].tolist(),
         {"train": 1 - validation, "validation": validation, "test": 0.0},
@@ -149,25 +149,23 @@ def split_of(manifest: Manifest, *, seed: int = 0) -> Split:
     """
     if manifest.splits is None:
         return split_patients(manifest.patients, seed=seed)
-    refuse_patient_overlap(manifest)
     given = np.asarray(manifest.splits)
     split = Split(*(np.flatnonzero(given == name) for name in SPLITS))
+    sides = [_side(name, rows, manifest.image_ids, manifest.patients) for name, rows in split.parts().items()]
+    for first, second in combinations(sides, 2):
+        refuse_shared_patients(
+            first,
+            second,
+            "put all images of a patient into one part, or leave out the column split to have it drawn",
+        )
     for name in ("train", "validation"):
         if not len(getattr(split, name)):
             raise ValueError(f"{manifest.name}: the column split puts no image into {name}")
     return split
 
 
-def refuse_patient_overlap(manifest: Manifest) -> None:
-    """Raise ValueError at the first image whose patient is already in another part."""
-    assert manifest.splits is not None
-    home: dict[str, str] = {}
-    for image, patient, part in zip(manifest.image_ids, manifest.patients, manifest.splits, strict=True):
-        if home.setdefault(patient, part) != part:
-            raise ValueError(
-                f"{image}: patient {patient} is in both {home[patient]} and {part}; "
-                "put all images of a patient into one part, or leave out the column split to have it drawn"
-            )
+def _side(name: str, rows: Int[np.ndarray, " rows"], images: Sequence[str], patients: Sequence[str]) -> Side:
+    return Side(name, [images[row] for row in rows], [patients[row] for row in rows])
 
 
 @dataclass(frozen=True)

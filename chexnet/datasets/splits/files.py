@@ -14,32 +14,12 @@ import numpy as np
 from chexnet._version import __version__
 from chexnet.datasets.manifest import Manifest
 from chexnet.datasets.splits.by_patient import Split
-from chexnet.tables import BadTable, hash_image_ids, match_images, read_image_list, read_table
+from chexnet.tables import BadTable, SplitLists, hash_image_ids, match_images, read_image_list, read_table
 
 TRAIN_VAL = "train_val"
 _PARTS = ("train", TRAIN_VAL, "validation", "test")
 _SPELLINGS = {"val": "validation", "valid": "validation", "training": "train", "trainval": TRAIN_VAL}
 _LIST_ENDINGS = ("_list", "_ids")
-
-
-@dataclass(frozen=True)
-class SplitLists:
-    """A split as lists of image names.
-
-    Attributes:
-        name: the file's or folder's.
-        images: the names in each part, those first that are learned from: "train", NIH's "train_val",
-            "validation", "test"; a single list whose name says nothing is called by its file's name.
-        patients: the patient of each image, as far as the file says.
-    """
-
-    name: str
-    images: Mapping[str, tuple[str, ...]]
-    patients: Mapping[str, str]
-
-    def sha256(self) -> dict[str, str]:
-        """`hash_image_ids` of each part."""
-        return {part: hash_image_ids(names) for part, names in self.images.items()}
 
 
 @dataclass(frozen=True)
