@@ -63,7 +63,10 @@ class TrainingSet:
             parts += 1
         salt = secrets.token_bytes(_SALT_BYTES)
         return cls(
-            _hashes((_end(name, parts) for name in images), salt), _hashes(patients, salt), salt, parts
+            _hashes((_end(name, parts) for name in images), salt),
+            _hashes(map(_patient, patients), salt),
+            salt,
+            parts,
         )
 
     def has_image(self, name: str) -> bool:
@@ -72,7 +75,7 @@ class TrainingSet:
 
     def has_patient(self, patient: str) -> bool:
         """Whether any image of the patient was trained on; False where the file has no patients."""
-        return _holds(self.patients, _hash(patient, self.salt))
+        return _holds(self.patients, _hash(_patient(patient), self.salt))
 
     def without_patients(self) -> "TrainingSet":
         """The same images, with nothing about patients."""
@@ -113,6 +116,11 @@ def _end(name: str, parts: int) -> str:
     if path.suffix.lower() in _IMAGE_SUFFIXES:
         path = path.with_suffix("")
     return "/".join(path.parts[-parts:]).casefold()
+
+
+def _patient(identifier: str) -> str:
+    """As tables and headers may write one: 00012 in a file name is 12 in a column of numbers."""
+    return identifier.strip().casefold().lstrip("0") or "0"
 
 
 def _hash(name: str, salt: bytes) -> int:

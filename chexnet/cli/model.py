@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from chexnet.classifier import Classifier, GateMetadata, InvalidModel, load, verify
+from chexnet.classifier import Classifier, GateMetadata, InvalidModel, TrainingSet, load, verify
 from chexnet.classifier.metadata import FindingMetadata
 from chexnet.classifier.prediction import NO_MAPS
 from chexnet.findings import display_name
@@ -106,6 +106,47 @@ def add_gate_(file: Path, output: Path | None) -> None:
         raise click.ClickException(str(error)) from error
 
 
+@command.command("add-training-ids")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("lists", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--labels", type=click.Path(path_type=Path), help="Table that says whose each image is.")
+@click.option(
+    "--without-patients", is_flag=True, help="Take the patients out of a file that has them; without LISTS."
+)
+@click.option("--output", type=click.Path(path_type=Path), help="Where to write. Default: FILE itself.")
+def add_training_ids(
+    file: Path, lists: tuple[Path, ...], labels: Path | None, without_patients: bool, output: Path | None
+) -> None:
+    """Give a model file hashes of the images and patients that it learned from.
+
+    `chexnet predict` then marks these images, and `evaluate --exclude-seen` leaves them out. LISTS are the
+    training_ids.txt of its run, of its teachers and of its initial weights, or the tables that these runs
+    were given; all of them must be there. Training ends with the same step. Needs chexnet[train].
+
+    \b
+    Example:
+      chexnet model add-training-ids model.onnx run/training_ids.txt --labels labels.csv
+    """
+    from chexnet.cli.shared import errors
+
+    if without_patients == bool(lists):
+        raise click.ClickException("give LISTS, or --without-patients")
+    try:
+        from chexnet.training.attach_training_set import add_training_set, remove_patients
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"this needs {error.name}, which the light install leaves out; install chexnet[train]"
+        ) from error
+    with errors(ValueError, OSError):
+        load(file)  # whatever is wrong with the file is said as always
+        added = (
+            remove_patients(file, output)
+            if without_patients
+            else add_training_set(file, lists, output, labels=labels)
+        )
+    click.echo(f"wrote {added.path}: {added.images:,} images, {added.patients:,} patients")
+
+
 def _card(classifier: Classifier) -> str:
     metadata = classifier.metadata
     training = metadata.training
@@ -119,6 +160,7 @@ def _card(classifier: Classifier) -> str:
         f"images        {training.get('images')}",
         f"patients      {training.get('patients')}",
         f"training ids  sha256 {training.get('train_ids_sha256')}",
+        f"seen images   {_seen(classifier.training_set)}",
         f"recipe        {training.get('recipe')}",
         f"initial       {training.get('initial_weights')}",
         f"software      {training.get('software')}",
@@ -140,6 +182,12 @@ def _card(classifier: Classifier) -> str:
         )
         lines.append(line if finding.validated else click.style(f"{line}  not validated", dim=True))
     return "\n".join(lines)
+
+
+def _seen(training_set: TrainingSet | None) -> str:
+    if training_set is None:
+        return "not in the file: predict cannot mark the images that it was trained on"
+    return f"hashes of {len(training_set.images):,} images and {len(training_set.patients):,} patients"
 
 
 def _calibration(finding: FindingMetadata) -> str:

@@ -2,8 +2,12 @@
 
 import math
 import multiprocessing
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +29,12 @@ from chexnet.training.config import TrainConfig
 
 Key = tuple[int, tuple[int, ...] | None]
 Example = tuple[Tensor, Tensor]
+
+_LONGEST_SOCKET = 107
+"""Bytes of the path of a Unix socket: sun_path without the zero at its end."""
+
+_PREFETCHED = 2
+"""Batches that each worker makes ahead, the DataLoader's own default."""
 
 
 @dataclass(frozen=True)
@@ -199,6 +209,8 @@ def loader(
             f"{own} training images and a batch of {batch} for each of {processes} processes; "
             "expected at least 2 of each, for batch normalization to compare"
         )
+    if workers > 0:
+        _refuse_workers_without_room(workers, batch * 3 * config.image_size**2 * np.float32().nbytes)
     return Batches(
         TrainingImages(
             manifest,
@@ -216,6 +228,29 @@ def loader(
         persistent_workers=workers > 0,
         multiprocessing_context=_start_method() if workers > 0 else None,
     )
+
+
+def _refuse_workers_without_room(
+    workers: int, batch_bytes: int, shared_memory: Path = Path("/dev/shm")
+) -> None:
+    """Raise ValueError where worker processes would fail with many lines that say nothing.
+
+    Workers are spoken to by a socket in the temporary folder, and give batches in shared memory.
+    """
+    temporary = tempfile.gettempdir()
+    room = _LONGEST_SOCKET - len("/pymp-12345678/listener-12345678")
+    if os.name == "posix" and len(os.fsencode(temporary)) > room:
+        raise ValueError(
+            f"the temporary folder {temporary} has a name of {len(os.fsencode(temporary))} bytes, and "
+            f"workers need one of at most {room}; set TMPDIR=/tmp, or use no workers (`workers` 0)"
+        )
+    needed = workers * (_PREFETCHED + 1) * batch_bytes
+    if shared_memory.is_dir() and (free := shutil.disk_usage(shared_memory).free) < needed:
+        raise ValueError(
+            f"{shared_memory} has {free / 2**20:.0f} MiB free, and {workers} workers need "
+            f"{needed / 2**20:.0f}; give the machine more shared memory (docker run --shm-size=1g), use "
+            "fewer workers, or none (`workers` 0)"
+        )
 
 
 def _start_method() -> Any:

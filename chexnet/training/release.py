@@ -13,6 +13,7 @@ import torch
 from tqdm import tqdm
 
 from chexnet.arrays import Float
+from chexnet.classifier import TrainingSet
 from chexnet.classifier.metadata import (
     KEY,
     CalibrationTest,
@@ -21,6 +22,7 @@ from chexnet.classifier.metadata import (
     ModelMetadata,
     reference_input,
 )
+from chexnet.classifier.training_set import TRAINING_SET_KEY
 from chexnet.datasets import Manifest, known_labels
 from chexnet.models import Network, Wang2017, Yao2017, export_onnx, round_to_float16
 from chexnet.statistics import (
@@ -51,6 +53,7 @@ def release(
     folder: Path,
     config: TrainConfig,
     provenance: dict[str, Any],
+    learned_from: TrainingSet,
     *,
     device: torch.device,
     workers: int,
@@ -67,6 +70,7 @@ def release(
         folder: receives the files.
         config: the recipe.
         provenance: goes into the file.
+        learned_from: likewise, so that predictions on these images can be marked.
         device: where the predictions are computed.
         workers: processes that read the images.
     """
@@ -110,7 +114,8 @@ def release(
         maps=_MAPS.get(type(network), "mean"),
     )
     path = folder / f"{config.name}.onnx"
-    export_onnx(released, path, metadata={KEY: metadata.to_json()}, images=images)
+    properties = {KEY: metadata.to_json(), TRAINING_SET_KEY: learned_from.to_json()}
+    export_onnx(released, path, metadata=properties, images=images)
     add_gate(path)
     for part, part_images in (("validation", validation), ("test", test)):
         _write_predictions(folder / f"{part}_predictions.csv", part_images, findings, logits[part])

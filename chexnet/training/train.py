@@ -16,9 +16,11 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.fabric.utilities.warnings import PossibleUserWarning
 
 from chexnet._files import write_whole
+from chexnet.classifier import TrainingSet
 from chexnet.leakage.training_images import TRAINING_IDS
 from chexnet.models import Network, build_network, load_state, mean_state, read_checkpoint
 from chexnet.tables import USUAL_COLUMNS, ColumnNames
+from chexnet.training.attach_training_set import training_set_of
 from chexnet.training.callbacks import Checkpoints, Progress, Record
 from chexnet.training.config import Hardware, TrainConfig, TrainedModel
 from chexnet.training.data import TrainingData, read_training_data
@@ -108,7 +110,9 @@ def train(
             _fit(trainer, module, _Films(training_data, config, hardware), last)
         if trainer.global_rank == 0:
             device = trainer.strategy.root_device
-            _export(folder, training_data, config, provenance, other, device, hardware.workers)
+            earlier = [Path(name) for name in (config.weights, config.teacher, config.average) if name]
+            learned_from = training_set_of(folder, training_data, earlier)
+            _export(folder, training_data, config, provenance, other, learned_from, device, hardware.workers)
     losses = _losses(last)
     return TrainedModel(folder / f"{config.name}.onnx", folder, len(losses), min(losses), trainer.global_rank)
 
@@ -216,13 +220,17 @@ def _claim(folder: Path, provenance: dict[str, Any], data: TrainingData, *, writ
     if path.is_file():
         different = _differences(_recorded(path), provenance)
         if different:
-            raise ValueError(
-                f"{folder} holds another run: {'; '.join(different)}. Choose another folder, or delete "
-                "this one if its run is not wanted"
-            )
-    elif writer:
+            # Nothing was learned yet, so there is nothing that could be mixed in.
+            if any((folder / name).exists() for name in ("last.ckpt", "best.ckpt")):
+                raise ValueError(
+                    f"{folder} holds another run: {'; '.join(different)}. Choose another folder, or delete "
+                    "this one if its run is not wanted"
+                )
+            if writer:
+                path.unlink()
+    if writer and not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / TRAINING_IDS).write_text("\n".join(data.part("train").image_ids) + "\n")
+        write_whole(folder / TRAINING_IDS, "\n".join(data.part("train").image_ids) + "\n")
         write_whole(path, json.dumps(provenance, indent=2))
 
 
@@ -269,6 +277,7 @@ def _export(
     config: TrainConfig,
     provenance: dict[str, Any],
     other: FinishedRun | None,
+    learned_from: TrainingSet,
     device: torch.device,
     workers: int,
 ) -> None:
@@ -293,6 +302,7 @@ def _export(
         folder,
         config,
         provenance | history,
+        learned_from,
         device=device,
         workers=workers,
     )
