@@ -37,8 +37,10 @@ from chexnet.statistics.few_positives import (
     FEW_PATIENTS,
     auroc_estimate,
     auroc_score_interval,
+    mean_auroc,
     patients_of_classes,
 )
+from chexnet.statistics.froc import FALSE_MARKS, FrocCurve, Marks, froc_curve
 from chexnet.statistics.multireader import (
     Components,
     DifferenceTest,
@@ -65,6 +67,12 @@ from chexnet.statistics.paired_permutation import (
     permutation_test_of_means,
 )
 from chexnet.statistics.partial_auroc import PartialAuroc, partial_auroc, sensitivity_at_specificity
+from chexnet.statistics.power import (
+    ReaderStudyPlan,
+    plan_reader_study,
+    positives_for_comparison,
+    power_of_comparison,
+)
 from chexnet.statistics.prevalence import PredictiveValues, predictive_values, rebase
 from chexnet.statistics.proportions import Rates, kappa_estimate, proportion, rates
 from chexnet.statistics.reader_study import (
@@ -112,6 +120,15 @@ from chexnet.statistics.thresholds import (
 )
 
 __all__ = [
+    "FALSE_MARKS",
+    "FrocCurve",
+    "Marks",
+    "froc_curve",
+    "ReaderStudyPlan",
+    "plan_reader_study",
+    "positives_for_comparison",
+    "power_of_comparison",
+    "mean_auroc",
     "PredictiveValues",
     "predictive_values",
     "rebase",

@@ -71,9 +71,9 @@ def auroc_covariance(
     for name, chosen in (("positive", labels), ("negative", ~labels)):
         if np.unique(cluster[chosen]).size < 2:
             raise NotEstimable(f"variance not estimable: all {name} images are of one patient")
-    deviations = [_deviations(labels, one, cluster) for one in scores]
-    positive = np.stack([one[0] for one in deviations])
-    negative = np.stack([one[1] for one in deviations])
+    pulls = [deviations(labels, one, cluster) for one in scores]
+    positive = np.stack([one[0] for one in pulls])
+    negative = np.stack([one[1] for one in pulls])
     positive_patients = np.unique(cluster[labels]).size
     negative_patients = np.unique(cluster[~labels]).size
     both = positive @ negative.T
@@ -172,7 +172,7 @@ def holm(p_values: Float[np.ndarray, " tests"]) -> Float[np.ndarray, " tests"]:
     return adjusted
 
 
-def _deviations(
+def deviations(
     labels: Bool[np.ndarray, " images"],
     scores: Float[np.ndarray, " images"],
     cluster: Int[np.ndarray, " images"],

@@ -6,12 +6,15 @@ interval asks instead, of each possible AUROC, whether the measured one would be
 that depends on the AUROC asked about. ``docs/statistics.md`` has the simulated coverage of all candidates.
 """
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
 from chexnet.arrays import Bool, Float, Shaped
 from chexnet.statistics.arguments import binary, identities, real, validated
 from chexnet.statistics.bootstrap import percentile_interval
-from chexnet.statistics.delong import auroc_covariance
+from chexnet.statistics.delong import auroc_covariance, deviations
 from chexnet.statistics.estimate import Estimate, NotEstimable, normal_quantile
 from chexnet.statistics.roc import auroc
 
@@ -99,6 +102,44 @@ def auroc_estimate(
     except NotEstimable:
         # Perfect separation: all resamples agree.
         return auroc_score_interval(labels, scores, patients, confidence=confidence)
+
+
+def mean_auroc(
+    labels: Sequence[Bool[np.ndarray, " _"]],
+    scores: Sequence[Float[np.ndarray, " _"]],
+    patients: Sequence[Shaped[np.ndarray, " _"]],
+    *,
+    confidence: float = 0.95,
+) -> Estimate:
+    """Mean AUROC of several findings, whose interval one rare finding does not remove.
+
+    The distances from each AUROC to its score-type ends are added in quadrature (method of variance estimates
+    recovery), with the covariances of findings that share patients (Obuchowski 1997).
+
+    Args:
+        labels, scores, patients: one array per finding, of the images that have a label for it.
+
+    Raises:
+        NotEstimable: a finding has one class only.
+    """
+    everyone = np.unique(np.concatenate([identities(one) for one in patients]))
+    total, own, ends = np.zeros(everyone.size), 0.0, []
+    for raw_labels, raw_scores, raw_owner in zip(labels, scores, patients, strict=True):
+        known, ranked, owner = binary(raw_labels), real(raw_scores), identities(raw_owner)
+        estimate = auroc_score_interval(known, ranked, owner, confidence=confidence)
+        ends.append((estimate.value, *(estimate.interval or (0.0, 1.0))))
+        # The last patient may lack this finding's label.
+        positive, negative = deviations(known, ranked, np.searchsorted(everyone, owner))
+        pull = np.pad(positive + negative, (0, everyone.size - positive.size))
+        total += pull
+        own += float(np.sum(pull**2))
+    shared = (float(np.sum(total**2)) - own) * normal_quantile(confidence) ** 2
+    value, low, high = np.array(ends, dtype=np.float64).T
+    below, above = (
+        math.sqrt(max(float(np.sum((value - end) ** 2)) + shared, 0.0)) / len(ends) for end in (low, high)
+    )
+    mean = float(value.mean())
+    return Estimate(mean, max(mean - below, 0.0), min(mean + above, 1.0))
 
 
 def _solve(

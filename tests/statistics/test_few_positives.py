@@ -17,6 +17,7 @@ from chexnet.statistics import (
     auroc_covariance,
     auroc_estimate,
     auroc_score_interval,
+    mean_auroc,
     patients_of_classes,
 )
 
@@ -123,3 +124,27 @@ def test_perfect_separation_of_many_patients_still_has_an_interval():
     estimate = auroc_estimate(labels, labels.astype(float), None, np.ones(500))
     assert estimate.value == estimate.high == 1
     assert 0.95 < estimate.low < 1
+
+
+def test_the_mean_of_one_finding_is_that_finding():
+    data = study(np.random.default_rng(2), 30, 100, 0.7, spread=1.5)
+    mean, single = mean_auroc(*([one] for one in data)), auroc_score_interval(*data)
+    assert (mean.value, *mean.interval) == pytest.approx((single.value, *single.interval))
+
+
+def test_findings_of_the_same_patients_are_not_counted_as_independent():
+    labels, scores, patients = study(np.random.default_rng(3), 150, 300, 0.8)
+    once = mean_auroc([labels], [scores], [patients])
+    copies = mean_auroc([labels] * 3, [scores] * 3, [patients] * 3)
+    assert copies.interval == pytest.approx(once.interval, abs=4e-3)
+
+
+def test_one_rare_finding_does_not_remove_the_interval_of_the_mean():
+    held = 0
+    for seed in range(200):
+        generator = np.random.default_rng(seed)
+        findings = [study(generator, positives, 150, 0.8) for positives in (1, 20, 60)]
+        estimate = mean_auroc(*zip(*findings, strict=True))
+        held += estimate.low <= 0.8 <= estimate.high
+    # Standard error 1.5 %.
+    assert held / 200 >= 0.91
