@@ -36,6 +36,14 @@ def evaluation_options(function: Decorated) -> Decorated:
             help="Data_Entry_2017_v2020.csv, or a table of 0, 1, blank.",
         ),
         table_options,
+        click.option(
+            "--subgroup",
+            "groups",
+            multiple=True,
+            metavar="COLUMN",
+            help="Column of the labels to measure subgroups by, such as scanner, besides sex, age and view. "
+            "Repeatable.",
+        ),
         click.option("--against", type=FILE, help="Predictions of a second model, for a paired comparison."),
         click.option(
             "--thresholds", type=FILE, help='JSON such as {"Pneumonia": 0.12}, chosen on validation images.'

@@ -51,6 +51,7 @@ def column_names(options: Mapping[str, Any], tables: Iterable[Path | None]) -> C
         rename=rename,
         patient=options["patient_column"],
         image_root=options["image_root"],
+        groups=tuple(options.get("groups", ())),
     )
     refuse_unknown_columns(names, tables)
     return names

@@ -7,7 +7,7 @@ import numpy as np
 
 from chexnet._options import Progress
 from chexnet.evaluation.measures import Measurements, Resampling
-from chexnet.statistics import Estimate, NotEstimable, Ranking, clusters_of, compare_aurocs, holm
+from chexnet.statistics import Estimate, NotEstimable, Ranking, clusters_of, holm, permutation_test_of_aurocs
 from chexnet.tables import Cohort
 
 
@@ -17,8 +17,9 @@ class FindingComparison:
 
     Attributes:
         difference: first minus second, with the paired bootstrap's interval.
-        p_value: DeLong's paired test over patients; None where not estimable.
+        p_value: of the paired permutation test by patient; None where not estimable.
         p_holm: corrected for all findings compared.
+        reason: why there is no p-value.
     """
 
     first: Estimate
@@ -26,6 +27,7 @@ class FindingComparison:
     difference: Estimate
     p_value: float | None
     p_holm: float | None
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,13 @@ def compare_models(
     patients = None if first.labels.patients is None else np.array(first.labels.patients)[rows[0]]
     clusters = clusters_of(patients, rows[0].size)
     measurements = Measurements(int(clusters.max()) + 1, resampling)
-    p_values = {finding: _add(finding, (first, second), rows, clusters, measurements) for finding in findings}
+    tests = {
+        finding: _add(finding, (first, second), rows, clusters, measurements, resampling)
+        for finding in findings
+    }
     measurements.resample(progress)
-    estimable = [finding for finding in findings if p_values[finding] is not None]
-    tested = np.array([p_values[finding] for finding in estimable], dtype=np.float64)
-    adjusted = dict(zip(estimable, holm(tested).tolist(), strict=True))
+    p_values = {finding: one for finding, one in tests.items() if isinstance(one, float)}
+    adjusted = dict(zip(p_values, holm(np.array(list(p_values.values()))).tolist(), strict=True))
     rated = [finding for finding in findings if measurements.value(_key(0, finding)) is not None]
     weights = {_key(0, one): 1 / len(rated) for one in rated} | {
         _key(1, one): -1 / len(rated) for one in rated
@@ -79,8 +83,9 @@ def compare_models(
                 measurements.measure(_key(0, finding)),
                 measurements.measure(_key(1, finding)),
                 measurements.difference(_key(0, finding), _key(1, finding)),
-                p_values[finding],
+                p_values.get(finding),
                 adjusted.get(finding),
+                None if finding in p_values else str(tests[finding]),
             )
             for finding in findings
         },
@@ -103,8 +108,9 @@ def _add(
     rows: tuple[np.ndarray, np.ndarray],
     clusters: np.ndarray,
     measurements: Measurements,
-) -> float | None:
-    """Add both AUROCs; give DeLong's p-value."""
+    resampling: Resampling,
+) -> float | str:
+    """Add both AUROCs; give the p-value of the paired test, or the reason why there is none."""
     known = cohorts[0].known(finding)[rows[0]]
     present = cohorts[0].present(finding)[rows[0]][known]
     first = cohorts[0].probabilities(finding)[rows[0]][known]
@@ -114,13 +120,15 @@ def _add(
     except NotEstimable as error:
         for model in (0, 1):
             measurements.add_not_estimable(_key(model, finding), str(error))
-        return None
+        return str(error)
     for model, ranking in enumerate(rankings):
         measurements.add(_key(model, finding), ranking.auroc)
     try:
-        return compare_aurocs(present, first, second, patients=clusters[known]).p_value
-    except NotEstimable:
-        return None
+        return permutation_test_of_aurocs(
+            present, first, second, clusters[known], samples=resampling.samples, seed=resampling.seed
+        ).p_value
+    except NotEstimable as error:
+        return str(error)
 
 
 def _key(model: int, finding: str) -> str:

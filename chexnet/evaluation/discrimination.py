@@ -1,7 +1,7 @@
 """What one finding's probabilities are worth: AUROC, average precision, and rates at a threshold.
 
-Every interval follows one rule that depends on numbers of patients alone, never on the seed: with fewer
-than ``FEW_PATIENTS`` patients behind a number a score-type interval, else the bootstrap over patients.
+An AUROC's interval follows a rule that depends on numbers of patients alone, never on the seed: with fewer
+than ``FEW_PATIENTS`` patients in a class the score type, else the bootstrap over patients.
 """
 
 from dataclasses import dataclass
@@ -12,13 +12,15 @@ from chexnet.arrays import Bool, Float, Int
 from chexnet.evaluation.measures import Measurements
 from chexnet.statistics import (
     FEW_PATIENTS,
+    CalibrationMeasures,
     Decisions,
     Estimate,
     NotEstimable,
     Ranking,
     auroc_score_interval,
+    measure_calibration,
     patients_of_classes,
-    wilson_interval,
+    rates,
 )
 from chexnet.tables import Cohort
 
@@ -72,12 +74,10 @@ def add_areas(sample: Sample, measurements: Measurements, *names: str) -> None:
         measurements.add(name, statistic)
 
 
-def add_decisions(sample: Sample, threshold: float, measurements: Measurements, finding: str) -> None:
-    """Prepare F1, sensitivity, specificity, PPV and NPV of ``probability >= threshold``."""
+def add_f1(sample: Sample, threshold: float, measurements: Measurements, name: str) -> None:
+    """Prepare F1 of ``probability >= threshold``."""
     calls = sample.probabilities >= threshold
-    decisions = Decisions(sample.present, calls, sample.clusters, sample.patients)
-    for name in DECISIONS:
-        measurements.add(f"{name}/{finding}", getattr(decisions, name))
+    measurements.add(name, Decisions(sample.present, calls, sample.clusters, sample.patients).f1)
 
 
 def estimate_auroc(sample: Sample, measurements: Measurements, name: str) -> Estimate:
@@ -95,61 +95,21 @@ def estimate_auroc(sample: Sample, measurements: Measurements, name: str) -> Est
 def estimate_decisions(
     sample: Sample, threshold: float, measurements: Measurements, finding: str
 ) -> dict[str, Estimate]:
-    """F1, sensitivity, specificity, PPV and NPV at a threshold, with intervals."""
+    """F1, sensitivity, specificity, PPV and NPV at a threshold, with intervals by patient."""
     calls = sample.probabilities >= threshold
-    among = {
-        "sensitivity": (calls, sample.present),
-        "specificity": (~calls, ~sample.present),
-        "ppv": (sample.present, calls),
-        "npv": (~sample.present, ~calls),
+    found = rates(sample.present, calls, sample.clusters, confidence=measurements.confidence)
+    return {
+        "f1": measurements.measure(f"f1/{finding}"),
+        **{name: getattr(found, name) for name in RATES},
     }
-    found = {"f1": measurements.measure(f"f1/{finding}")}
-    for name, (right, counted) in among.items():
-        found[name] = estimate_rate(
-            right[counted],
-            sample.clusters[counted],
-            measurements.measure(f"{name}/{finding}"),
-            measurements.confidence,
+
+
+def estimate_calibration(sample: Sample, confidence: float) -> CalibrationMeasures:
+    """Calibration slope, intercept and O:E; without a value, with the reason, where they do not exist."""
+    try:
+        return measure_calibration(
+            sample.present, sample.probabilities, sample.clusters, confidence=confidence
         )
-    return found
-
-
-def estimate_rate(
-    right: Bool[np.ndarray, " images"],
-    clusters: Int[np.ndarray, " images"],
-    resampled: Estimate,
-    confidence: float,
-) -> Estimate:
-    """A proportion: Wilson's interval for few patients or a proportion of 0 or 1, else the bootstrap's.
-
-    Args:
-        right: the images counted, true where the proportion counts them as right.
-        resampled: the proportion with its bootstrap interval.
-    """
-    patients = int(np.unique(clusters).size)
-    if not right.size:
-        return resampled
-    if patients >= FEW_PATIENTS and resampled.interval is not None:
-        return resampled
-    share = float(right.mean())
-    low, high = wilson_interval(
-        np.array([share]), np.array([independent_images(right, clusters)]), confidence
-    )
-    return Estimate(share, float(low[0]), float(high[0]))
-
-
-def independent_images(right: Bool[np.ndarray, " images"], clusters: Int[np.ndarray, " images"]) -> float:
-    """So many images, each of another patient, would give a proportion the variance that it has here.
-
-    Images of one patient resemble each other, so the number lies between that of patients and that of
-    images. A proportion of 0 or 1 shows no variance; then each patient counts once.
-    """
-    patients = np.unique(clusters, return_inverse=True)[1]
-    number = int(patients.max()) + 1
-    share = float(right.mean())
-    spread = np.bincount(patients, right - share, number)
-    variance = float(np.sum(spread**2)) / right.size**2
-    if number < 2 or not 0 < share < 1 or variance == 0:
-        return float(number)
-    variance *= number / (number - 1)
-    return float(np.clip(share * (1 - share) / variance, 1.0, right.size))
+    except NotEstimable as error:
+        missing = Estimate(None, reason=str(error))
+        return CalibrationMeasures(missing, missing, missing)

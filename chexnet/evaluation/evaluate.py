@@ -11,8 +11,9 @@ from chexnet.evaluation.comparison import ModelComparison, compare_models
 from chexnet.evaluation.discrimination import (
     FEWEST_PATIENTS,
     add_areas,
-    add_decisions,
+    add_f1,
     estimate_auroc,
+    estimate_calibration,
     estimate_decisions,
     sample_of,
 )
@@ -22,7 +23,7 @@ from chexnet.evaluation.subgroups import Gap, Subgroup, add_subgroups, collect_s
 from chexnet.leakage.training_images import Contamination, TrainingImages, find_contamination
 from chexnet.literature import systems_below
 from chexnet.paper import BOOTSTRAP_SAMPLES, CONFIDENCE
-from chexnet.statistics import Estimate, WeightedMean, expected_calibration_error
+from chexnet.statistics import CalibrationMeasures, Estimate, WeightedMean, expected_calibration_error
 from chexnet.tables import Cohort, ColumnNames, Labels, Predictions, join, join_file, read_cohort
 
 
@@ -63,6 +64,7 @@ class FindingResult:
         unlabelled: images whose label for this finding is blank; they take no part.
         positive_patients: patients with a positive image; images where no patient is known.
         negative_patients: patients with a negative image; images where no patient is known.
+        calibration: slope, intercept and O:E, which show overconfidence that the ECE hides.
         ece: expected calibration error, 15 bins of equal width; without interval, as resampling
             biases it upwards.
         threshold: from validation; None where there is none.
@@ -79,6 +81,7 @@ class FindingResult:
     auroc: Estimate
     auprc: Estimate
     brier: Estimate
+    calibration: CalibrationMeasures
     ece: float | None
     threshold: float | None
     decisions: Mapping[str, Estimate]
@@ -175,7 +178,7 @@ def evaluate(
     add_subgroups(cohort, measurements)
     measurements.resample(progress)
     estimable = [one for one in cohort.findings if measurements.value(f"auroc/{one}") is not None]
-    subgroups, gaps = collect_subgroups(cohort, measurements)
+    subgroups, gaps = collect_subgroups(cohort, measurements, thresholds)
     return Evaluation(
         _measured_images(cohort),
         cohort,
@@ -233,7 +236,7 @@ def _add_finding(
     measurements.add(f"brier/{finding}", WeightedMean(errors, sample.clusters, sample.patients))
     threshold = thresholds.get(finding) if thresholds else None
     if threshold is not None:
-        add_decisions(sample, threshold, measurements, finding)
+        add_f1(sample, threshold, measurements, f"f1/{finding}")
 
 
 def _finding(
@@ -253,6 +256,7 @@ def _finding(
         auroc=auroc,
         auprc=measurements.measure(f"auprc/{finding}"),
         brier=measurements.measure(f"brier/{finding}"),
+        calibration=estimate_calibration(sample, measurements.confidence),
         ece=expected_calibration_error(sample.present, sample.probabilities) if sample.present.size else None,
         threshold=threshold,
         decisions={} if threshold is None else estimate_decisions(sample, threshold, measurements, finding),

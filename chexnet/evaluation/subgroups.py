@@ -1,14 +1,29 @@
 """The same AUROC within groups of patients: by sex, by age band, by view."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from chexnet.arrays import Bool, Float
-from chexnet.evaluation.discrimination import FEWEST_PATIENTS, add_areas, estimate_auroc, sample_of
+from chexnet.evaluation.discrimination import (
+    FEWEST_PATIENTS,
+    add_areas,
+    estimate_auroc,
+    estimate_calibration,
+    sample_of,
+)
 from chexnet.evaluation.measures import Measurements
-from chexnet.statistics import FEW_PATIENTS, Estimate
+from chexnet.evaluation.operating_points import Thresholds
+from chexnet.statistics import (
+    FEW_PATIENTS,
+    CalibrationMeasures,
+    Estimate,
+    NotEstimable,
+    auroc_gaps,
+    holm,
+    rates,
+)
 from chexnet.tables import Cohort
 
 AGE_BANDS = ((0, 18), (18, 40), (40, 60), (60, 80), (80, 121))
@@ -22,9 +37,12 @@ class Subgroup:
     """AUROCs within one group.
 
     Attributes:
-        grouping: "sex", "age" or "view".
+        grouping: "sex", "age", "view", or a column that was asked for.
         positives: number of positive images by finding.
         patients_of_classes: by finding, patients with a positive image and patients with a negative one.
+        calibration: by finding, how far its probabilities are from frequencies in this group.
+        underdiagnosis: by finding that has a threshold, the share of the positive images that it misses.
+        overdiagnosis: by finding that has a threshold, the share of the negative images that it calls.
     """
 
     grouping: str
@@ -34,6 +52,9 @@ class Subgroup:
     positives: Mapping[str, int]
     patients_of_classes: Mapping[str, tuple[int, int]]
     auroc: Mapping[str, Estimate]
+    calibration: Mapping[str, CalibrationMeasures]
+    underdiagnosis: Mapping[str, Estimate]
+    overdiagnosis: Mapping[str, Estimate]
 
 
 @dataclass(frozen=True)
@@ -45,6 +66,8 @@ class Gap:
 
     Attributes:
         positive_patients: patients with the finding in the highest and in the lowest group.
+        p_value: how often groups dealt at random show as large a gap; only where the interval excludes zero.
+        p_holm: corrected for all gaps that were looked at.
     """
 
     grouping: str
@@ -53,17 +76,21 @@ class Gap:
     lowest: str
     difference: Estimate
     positive_patients: tuple[int, int]
+    p_value: float | None = None
+    p_holm: float | None = None
 
 
 def groupings(cohort: Cohort) -> dict[str, list[str]]:
     """The group of each image, for each grouping that the labels know anything of."""
     labels = cohort.labels
     found = {
-        "sex": None if labels.sex is None else [one or UNKNOWN for one in labels.sex],
+        "sex": labels.sex,
         "age": None if labels.age is None else _age_bands(labels.age),
-        "view": None if labels.view is None else [one or UNKNOWN for one in labels.view],
+        "view": labels.view,
+        **labels.groups,
     }
-    return {name: groups for name, groups in found.items() if groups and set(groups) != {UNKNOWN}}
+    named = {name: [one or UNKNOWN for one in groups] for name, groups in found.items() if groups}
+    return {name: groups for name, groups in named.items() if set(groups) != {UNKNOWN}}
 
 
 def add_subgroups(cohort: Cohort, measurements: Measurements) -> None:
@@ -73,10 +100,13 @@ def add_subgroups(cohort: Cohort, measurements: Measurements) -> None:
             add_areas(sample_of(cohort, finding, inside), measurements, _key(grouping, name, finding))
 
 
-def collect_subgroups(cohort: Cohort, measurements: Measurements) -> tuple[list[Subgroup], list[Gap]]:
+def collect_subgroups(
+    cohort: Cohort, measurements: Measurements, thresholds: Thresholds | None = None
+) -> tuple[list[Subgroup], list[Gap]]:
     """Read the subgroups' AUROCs and the gaps between them after resampling."""
     subgroups = [
-        _subgroup(cohort, grouping, name, inside, measurements) for grouping, name, inside in _members(cohort)
+        _subgroup(cohort, grouping, name, inside, measurements, thresholds)
+        for grouping, name, inside in _members(cohort)
     ]
     gaps = [
         gap
@@ -84,13 +114,53 @@ def collect_subgroups(cohort: Cohort, measurements: Measurements) -> tuple[list[
         for finding in cohort.findings
         if (gap := _gap(grouping, finding, subgroups, measurements))
     ]
-    return subgroups, gaps
+    return subgroups, _tested(gaps, cohort)
+
+
+def _tested(gaps: Sequence[Gap], cohort: Cohort) -> list[Gap]:
+    """Gaps whose interval excludes zero get a permutation test, corrected by Holm for all gaps looked at.
+
+    The others count as tests with larger p-values, which makes the correction no weaker.
+    """
+    of_image = {grouping: np.array(groups) for grouping, groups in groupings(cohort).items()}
+    p_values = {}
+    for place, gap in enumerate(gaps):
+        if gap.difference.above(0.0):
+            p_values[place] = _gap_p_value(cohort, gap.finding, of_image[gap.grouping])
+    known = {place: p for place, p in p_values.items() if p is not None}
+    filled = np.array([*known.values(), *[1.0] * (len(gaps) - len(known))])
+    adjusted = dict(zip(known, holm(filled).tolist(), strict=False))
+    return [
+        replace(gap, p_value=known.get(place), p_holm=adjusted.get(place)) for place, gap in enumerate(gaps)
+    ]
+
+
+def _gap_p_value(cohort: Cohort, finding: str, of_image: np.ndarray) -> float | None:
+    """Whether the largest gap of a grouping is more than groups dealt at random show."""
+    inside = of_image != UNKNOWN
+    sample, chosen = sample_of(cohort, finding, inside), inside & cohort.known(finding)
+    try:
+        found = auroc_gaps(sample.present, sample.probabilities, of_image[chosen], sample.clusters)
+    except NotEstimable:
+        return None
+    return found.p_value
 
 
 def _subgroup(
-    cohort: Cohort, grouping: str, name: str, inside: Bool[np.ndarray, " images"], measurements: Measurements
+    cohort: Cohort,
+    grouping: str,
+    name: str,
+    inside: Bool[np.ndarray, " images"],
+    measurements: Measurements,
+    thresholds: Thresholds | None,
 ) -> Subgroup:
+    confidence = measurements.confidence
     samples = {finding: sample_of(cohort, finding, inside) for finding in cohort.findings}
+    at_threshold = {
+        finding: rates(one.present, one.probabilities >= threshold, one.clusters, confidence=confidence)
+        for finding, one in samples.items()
+        if thresholds and (threshold := thresholds.get(finding)) is not None and one.present.size
+    }
     return Subgroup(
         grouping,
         name,
@@ -102,6 +172,9 @@ def _subgroup(
             finding: estimate_auroc(one, measurements, _key(grouping, name, finding))
             for finding, one in samples.items()
         },
+        calibration={finding: estimate_calibration(one, confidence) for finding, one in samples.items()},
+        underdiagnosis={finding: one.underdiagnosis for finding, one in at_threshold.items()},
+        overdiagnosis={finding: one.overdiagnosis for finding, one in at_threshold.items()},
     )
 
 

@@ -14,7 +14,7 @@ from chexnet.evaluation.reader_inference import Inference
 from chexnet.evaluation.subgroups import Gap, Subgroup
 from chexnet.leakage.training_images import Contamination
 from chexnet.literature import TABLE_2_COLUMNS
-from chexnet.statistics import DifferenceTest, Estimate
+from chexnet.statistics import CalibrationMeasures, DifferenceTest, Estimate
 
 
 def write_json(content: dict[str, Any], path: Path) -> None:
@@ -98,6 +98,7 @@ def comparison_json(comparison: ModelComparison) -> dict[str, Any]:
                 **measure_fields("difference", one.difference),
                 "p_value": one.p_value,
                 "p_holm": one.p_holm,
+                **({} if one.reason is None else {"p_reason": one.reason}),
             }
             for name, one in comparison.findings.items()
         },
@@ -204,6 +205,7 @@ def _finding(result: FindingResult) -> dict[str, Any]:
         **measure_fields("auprc", result.auprc),
         **measure_fields("brier", result.brier),
         "ece": result.ece,
+        **_calibration(result.calibration),
         "above": list(result.above),
     }
     if result.threshold is not None:
@@ -225,9 +227,29 @@ def _subgroup(subgroup: Subgroup) -> dict[str, Any]:
                 "positive_patients": subgroup.patients_of_classes[name][0],
                 "negative_patients": subgroup.patients_of_classes[name][1],
                 **measure_fields("auroc", measure),
+                **_calibration(subgroup.calibration[name]),
+                **_errors(subgroup, name),
             }
             for name, measure in subgroup.auroc.items()
         },
+    }
+
+
+def _calibration(found: CalibrationMeasures) -> dict[str, Any]:
+    return {
+        **measure_fields("calibration_slope", found.slope),
+        **measure_fields("calibration_intercept", found.intercept),
+        **measure_fields("observed_to_expected", found.observed_to_expected),
+    }
+
+
+def _errors(subgroup: Subgroup, finding: str) -> dict[str, Any]:
+    """What the threshold misses and what it calls wrongly, where there is one."""
+    if finding not in subgroup.underdiagnosis:
+        return {}
+    return {
+        **measure_fields("underdiagnosis", subgroup.underdiagnosis[finding]),
+        **measure_fields("overdiagnosis", subgroup.overdiagnosis[finding]),
     }
 
 
@@ -239,6 +261,8 @@ def _gap(gap: Gap) -> dict[str, Any]:
         "lowest": gap.lowest,
         "positive_patients": list(gap.positive_patients),
         **measure_fields("difference", gap.difference),
+        "p_value": gap.p_value,
+        "p_holm": gap.p_holm,
     }
 
 

@@ -305,7 +305,8 @@ def _comparison(evaluation: Evaluation) -> str:
     assert found is not None
     caption = (
         f"{found.first} minus {found.second} on {found.images:,} images that both scored "
-        f"({found.left_out:,} left out); p-values by DeLong's paired test over patients, corrected by Holm"
+        f"({found.left_out:,} left out); p-values by the paired permutation test over patients, corrected "
+        "by Holm"
     )
     return table(comparison_grid(found), caption)
 

@@ -14,7 +14,7 @@ from chexnet.evaluation.evaluate import EvaluateOptions, Evaluation, FindingResu
 from chexnet.evaluation.operating_points import Thresholds
 from chexnet.evaluation.subgroups import Gap, Subgroup
 from chexnet.leakage.training_images import Contamination
-from chexnet.statistics import Estimate
+from chexnet.statistics import CalibrationMeasures, Estimate
 
 _Entry = Mapping[str, Any]
 
@@ -98,6 +98,7 @@ def _finding(entry: _Entry) -> FindingResult:
         auroc=read_estimate(entry, "auroc"),
         auprc=read_estimate(entry, "auprc"),
         brier=read_estimate(entry, "brier"),
+        calibration=_calibration(entry),
         ece=entry["ece"],
         threshold=entry.get("threshold"),
         decisions={name: read_estimate(entry, name) for name in DECISIONS if name in entry},
@@ -124,7 +125,22 @@ def _subgroup(entry: _Entry) -> Subgroup:
             name: (one["positive_patients"], one["negative_patients"]) for name, one in findings.items()
         },
         auroc={name: read_estimate(one, "auroc") for name, one in findings.items()},
+        calibration={name: _calibration(one) for name, one in findings.items()},
+        underdiagnosis=_where_given(findings, "underdiagnosis"),
+        overdiagnosis=_where_given(findings, "overdiagnosis"),
     )
+
+
+def _calibration(entry: _Entry) -> CalibrationMeasures:
+    return CalibrationMeasures(
+        read_estimate(entry, "calibration_slope"),
+        read_estimate(entry, "calibration_intercept"),
+        read_estimate(entry, "observed_to_expected"),
+    )
+
+
+def _where_given(findings: Mapping[str, _Entry], name: str) -> dict[str, Estimate]:
+    return {finding: read_estimate(one, name) for finding, one in findings.items() if name in one}
 
 
 def _gap(entry: _Entry) -> Gap:
@@ -135,6 +151,8 @@ def _gap(entry: _Entry) -> Gap:
         entry["lowest"],
         read_estimate(entry, "difference"),
         (entry["positive_patients"][0], entry["positive_patients"][1]),
+        entry["p_value"],
+        entry["p_holm"],
     )
 
 
@@ -151,6 +169,7 @@ def _comparison(entry: _Entry) -> ModelComparison:
                 read_estimate(one, "difference"),
                 one["p_value"],
                 one["p_holm"],
+                one.get("p_reason"),
             )
             for name, one in entry["findings"].items()
         },

@@ -16,6 +16,17 @@ WIDEST = 120
 """Characters of a line that a terminal shows without breaking it."""
 
 _BETWEEN = len(" | ")
+_OTHER_MEASURES = (
+    "finding",
+    "prevalence",
+    "unlabelled",
+    "AUPRC",
+    "Brier score",
+    "calibration slope",
+    "intercept",
+    "O:E",
+    "ECE (15 bins)",
+)
 _ACCURACIES = {"f1": "F1", "sensitivity": "sensitivity", "specificity": "specificity"}
 
 
@@ -136,11 +147,14 @@ def other_measures(evaluation: Evaluation) -> Grid:
             f"{one.unlabelled:,}",
             one.auprc.text(4),
             one.brier.text(4),
+            one.calibration.slope.text(2),
+            one.calibration.intercept.text(2, signed=True),
+            one.calibration.observed_to_expected.text(2),
             "–" if one.ece is None else f"{one.ece:.4f}",
         ]
         for name, one in evaluation.findings.items()
     ]
-    return Grid(["finding", "prevalence", "unlabelled", "AUPRC", "Brier score", "ECE (15 bins)"], rows)
+    return Grid([*_OTHER_MEASURES], rows)
 
 
 def operating_points(evaluation: Evaluation) -> Grid:
@@ -167,7 +181,8 @@ def comparison_grid(comparison: ModelComparison) -> Grid:
         for name, one in comparison.findings.items()
     ]
     rows.append(["mean", "", "", comparison.mean_difference.text(4, signed=True), "", ""])
-    return Grid(["AUROC", comparison.first, comparison.second, "difference", "p (DeLong)", "p (Holm)"], rows)
+    models = (comparison.first, comparison.second)
+    return Grid(["AUROC", *models, "difference", "p (permutation)", "p (Holm)"], rows)
 
 
 def subgroup_grid(subgroups: Sequence[Subgroup]) -> Grid:
@@ -195,6 +210,8 @@ def gap_grid(gaps: Iterable[Gap]) -> Grid:
             "highest (patients with it)",
             "lowest (patients with it)",
             "difference of AUROC",
+            "p",
+            "p (Holm)",
         ],
         [
             [
@@ -203,6 +220,8 @@ def gap_grid(gaps: Iterable[Gap]) -> Grid:
                 f"{gap.highest} ({gap.positive_patients[0]:,})",
                 f"{gap.lowest} ({gap.positive_patients[1]:,})",
                 gap.difference.text(3),
+                p_text(gap.p_value),
+                p_text(gap.p_holm),
             ]
             for gap in sorted(clear, key=lambda gap: -(gap.difference.value or 0))
         ],

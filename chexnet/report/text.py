@@ -35,7 +35,8 @@ FEW_NOTE = (
 GAPS_NOTE = (
     "Gaps between the highest and the lowest group whose interval excludes zero, with the patients who have "
     f"the finding. Groups with fewer than {FEWEST_PATIENTS} patients in a class take no part. The data pick "
-    "the pair, so gaps are somewhat too large, and some arise by chance."
+    "the pair, so gaps are somewhat too large, and some arise by chance: p is the share of random deals of "
+    "the groups that show as large a gap, Holm corrects it for all gaps."
 )
 
 QUESTIONS_NOTE = (

@@ -50,6 +50,7 @@ class ColumnNames:
         patient: the column with the patient; None looks for one of the usual names.
         image_root: the folder that image names start from. None is the folder of the table. A full path
             below it becomes relative to it.
+        groups: further columns of a table of labels to measure subgroups by, such as the scanner.
     """
 
     image: str | None = None
@@ -57,6 +58,7 @@ class ColumnNames:
     rename: Mapping[str, str] = field(default_factory=dict)
     patient: str | None = None
     image_root: Path | None = None
+    groups: tuple[str, ...] = ()
 
     def asked(self, role: str) -> str | None:
         """The user's own name of a column."""

@@ -15,6 +15,7 @@ from chexnet.tables.predictions import Predictions, prediction_columns, predicti
 from chexnet.tables.table import read_table
 
 _EXAMPLES = 3
+_OWN_PREFIXES = ("score_", "present_")
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,13 @@ def read_cohort(
         predictions_of(predicted, names, name, list(common)), labels_of(labelled, list(common), names)
     )
     # A column without a name is the row number that pandas writes.
-    return replace(joined, not_labelled=[one for one in numeric if one and one not in common])
+    other = [one for one in numeric if one and one not in common]
+    return replace(joined, not_labelled=[one for one in other if not _of_a_finding(one, numeric)])
+
+
+def _of_a_finding(column: str, findings: Sequence[str]) -> bool:
+    """Whether `chexnet predict` writes the column beside a finding's probability: score or verdict."""
+    return any(column.startswith(one) and column.removeprefix(one) in findings for one in _OWN_PREFIXES)
 
 
 def join_file(predictions: Predictions, labels: Path, names: ColumnNames | None = None) -> Cohort:

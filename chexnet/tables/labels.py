@@ -1,8 +1,8 @@
 """Reference labels: which image has which finding, of whom, and how it was taken."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,10 @@ _VALUES = {
 }
 
 
+_MOST_GROUPS = 20
+"""Values of a column of subgroups; more are no groups but something like an identifier."""
+
+
 @dataclass(frozen=True)
 class Labels:
     """Labels of images.
@@ -42,6 +46,7 @@ class Labels:
         sex, view: as the table spells them, empty where unknown.
         age: years, NaN where unknown.
         source: the file and its SHA-256, where there is one.
+        groups: further columns by their name, to measure subgroups by; empty where unknown.
         of_chestxray14: whether they are ChestX-ray14's own, mined from reports; by its column Finding Labels.
     """
 
@@ -54,6 +59,7 @@ class Labels:
     view: Sequence[str] | None = None
     source: tuple[str, str] | None = None
     of_chestxray14: bool = False
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def of(self, finding: str) -> Float[np.ndarray, " images"]:
         """The labels of one finding: 1, 0 or NaN."""
@@ -71,6 +77,7 @@ class Labels:
             view=_take(self.view, rows),
             source=self.source,
             of_chestxray14=self.of_chestxray14,
+            groups={name: [values[row] for row in rows] for name, values in self.groups.items()},
         )
 
 
@@ -105,7 +112,20 @@ def labels_of(table: Table, findings: Sequence[str], names: ColumnNames) -> Labe
     images = table.images(names)
     refuse_repeated_images(images, table.path)
     found, values = _values(table, findings, names, images)
-    return with_demography(table, images, found, values, patients_of(table, images, names))
+    labels = with_demography(table, images, found, values, patients_of(table, images, names))
+    return replace(labels, groups=_groups(table, names))
+
+
+def _groups(table: Table, names: ColumnNames) -> dict[str, list[str]]:
+    """The columns that were asked for as subgroups, as far as this table has them."""
+    found = {name: table.columns[name] for name in names.groups if name in table.columns}
+    for name, values in found.items():
+        if len(set(values)) > _MOST_GROUPS:
+            raise BadTable(
+                f"{table.path}: column {name!r} has {len(set(values)):,} values; subgroups need a column "
+                f"with at most {_MOST_GROUPS}"
+            )
+    return found
 
 
 def with_demography(

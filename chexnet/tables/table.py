@@ -145,7 +145,12 @@ def refuse_unknown_columns(names: ColumnNames, paths: Iterable[Path | None]) -> 
     if not all(headers):
         return
     found = list(dict.fromkeys(column for header in headers for column in header))
-    asked = {"image_column": [names.image], "patient_column": [names.patient], "rename": names.rename}
+    asked = {
+        "image_column": [names.image],
+        "patient_column": [names.patient],
+        "rename": names.rename,
+        "groups": names.groups,
+    }
     for argument, columns in asked.items():
         for column in columns:
             if column is not None and column not in found and names.prefix + column not in found:
