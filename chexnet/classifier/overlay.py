@@ -121,7 +121,9 @@ class HeatmapWriter:
 
 
 def _shown(radiograph: Radiograph) -> Float32[np.ndarray, "height width"]:
+    """The image at its size on the screen, its pixels as high and as wide as they are on the detector."""
     height, width = radiograph.pixels.shape
+    height *= radiograph.pixel_aspect_ratio
     scale = min(1.0, LONGEST_SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     image = Image.fromarray(radiograph.pixels).resize(size, Image.Resampling.BILINEAR)

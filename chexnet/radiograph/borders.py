@@ -64,13 +64,12 @@ def field_without_borders(
     """
     height, width = pixels.shape
     whole = Field(0, height, 0, width)
-    field = whole if start is None else start
+    known = field = whole if start is None else start
     while (smaller := _trimmed(pixels, field)) != field:
         field = smaller
-    if field.height < _LEAST_FIELD * height or field.width < _LEAST_FIELD * width:
-        field = whole if start is None else start
-    if field.height * field.width > (1 - _LEAST_SHARE) * height * width:
-        field = whole if start is None else start
+    small = field.height < _LEAST_FIELD * height or field.width < _LEAST_FIELD * width
+    if small or field.height * field.width > (1 - _LEAST_SHARE) * known.height * known.width:
+        field = known
     return None if field == whole else field
 
 

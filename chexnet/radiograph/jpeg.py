@@ -168,7 +168,7 @@ def decode_luma(encoded: bytes) -> UInt8[np.ndarray, "height width"]:
     luma = _luma(encoded)
     # Where data run out before the marker, libjpeg silently fills in blocks of mid-grey. If the last
     # block is one, see whether bytes added at the end would be taken for image data.
-    if (_last_block(luma) == 128).all() and not np.array_equal(luma, _luma(_lengthened(encoded))):
+    if (_last_block(luma) == 128).all() and not np.array_equal(luma, _luma(lengthened(encoded))):
         raise Unfit(_TRUNCATED)
     return luma
 
@@ -192,7 +192,7 @@ def _last_block(luma: UInt8[np.ndarray, "height width"]) -> UInt8[np.ndarray, "r
     return luma[(height - 1) // 8 * 8 :, (width - 1) // 8 * 8 :]
 
 
-def _lengthened(encoded: bytes) -> bytes:
+def lengthened(encoded: bytes) -> bytes:
     """The JPEG with bytes before its end marker that no complete image needs, for any restart interval."""
     surplus = b"".join(b"\x55\xaa" * 8 + bytes([0xFF, 0xD0 + n]) for n in range(8))
     return encoded[:-2] + surplus + encoded[-2:]

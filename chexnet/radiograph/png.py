@@ -54,7 +54,7 @@ _CHANNELS = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGB_ALPHA: 4}
 _ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 """First row and column, and steps, of each pass."""
 
-_LUMA = np.array([0.299, 0.587, 0.114])
+LUMA = np.array([0.299, 0.587, 0.114])
 """Rec. 601 luma of red, green and blue, as in JPEG and Pillow."""
 
 
@@ -146,7 +146,7 @@ def _grey(png: _Png, notes: list[str]) -> Float32[np.ndarray, "height width"]:
     samples = _samples(png)
     colours = samples[..., : 3 if png.colour in (RGB, RGB_ALPHA) else 1]
     highest = _white(colours, png, notes)
-    luma = colours @ _LUMA if colours.shape[-1] == 3 else colours[..., 0]
+    luma = colours @ LUMA if colours.shape[-1] == 3 else colours[..., 0]
     grey = np.asarray(np.divide(luma, highest, dtype=np.float32))
     if png.colour in (GREY_ALPHA, RGB_ALPHA):
         return _over_black(grey, samples[..., -1] / np.float32(65535), notes)
@@ -173,7 +173,7 @@ def _grey_of_palette(png: _Png, notes: list[str]) -> Float32[np.ndarray, "height
     colours = np.frombuffer(png.palette, np.uint8).reshape(-1, 3)
     if indices.max() >= len(colours):
         raise ValueError("an index lies beyond the palette")
-    grey = ((colours @ _LUMA) / 255).astype(np.float32)
+    grey = ((colours @ LUMA) / 255).astype(np.float32)
     alpha = np.ones(len(grey), np.float32)
     if png.transparency:
         opacities = np.frombuffer(png.transparency, np.uint8)[: len(grey)]

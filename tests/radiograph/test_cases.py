@@ -41,3 +41,15 @@ def test_a_sequence_with_another_value_representation_is_noted(cases):
     radiograph = read_radiograph(cases / "sequence_with_another_vr.dcm")
     assert any("(0054,0220) View Code Sequence holds other values" in note for note in radiograph.notes)
     assert np.isfinite(network_input(radiograph)).all()
+
+
+def test_a_jpeg_without_a_sequence_delimiter_is_whole(cases):
+    radiograph = read_radiograph(cases / "jpeg_without_sequence_delimiter.dcm")
+    assert any("sequence delimiter after (7FE0,0010) Pixel Data is missing" in n for n in radiograph.notes)
+    assert np.ptp(radiograph.pixels) > 0.5
+
+
+def test_an_empty_item_of_the_modality_lut_is_noted(cases):
+    radiograph = read_radiograph(cases / "empty_modality_lut_item.dcm")
+    assert any("Modality LUT Sequence has an empty item; it was ignored" in n for n in radiograph.notes)
+    assert any('Modality is "OT"; read as a radiograph' in n for n in radiograph.notes)

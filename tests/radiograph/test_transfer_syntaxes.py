@@ -8,9 +8,11 @@ import pytest
 from image_files import LOSSLESS, NATIVE, codestream, data_set, dicom, encapsulated, even, grey_image, written
 from openjpeg.utils import encode_array
 from pydicom.uid import (
+    HTJ2K,
     MPEG2MPML,
     ExplicitVRBigEndian,
     HTJ2KLossless,
+    HTJ2KLosslessRPCL,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
     JPEGExtended12Bit,
@@ -177,14 +179,6 @@ def test_a_transfer_syntax_that_no_radiograph_uses_is_refused_by_name():
         read_radiograph(encapsulated(data_set(grey_image()), MPEG2MPML, b"\0\0\1\xb3"))
 
 
-def test_high_throughput_jpeg_2000_is_not_confused_with_another_codestream():
-    """No encoder for it is at hand; OpenJPEG tells the two apart by themselves."""
-    dataset = data_set(grey_image())
-    data = encapsulated(dataset, HTJ2KLossless, codestream(dataset, JPEG2000Lossless))
-    pixels = read_radiograph(data).pixels
-    np.testing.assert_array_equal(pixels, (grey_image() / 4095).astype(np.float32))
-
-
 @pytest.mark.parametrize("syntax", [JPEGLSLossless, JPEG2000Lossless, JPEGLosslessSV1], ids=ids)
 def test_a_codestream_of_another_size_than_the_header_says_is_refused(syntax):
     data = dicom(grey_image(64, 48), syntax)
@@ -211,3 +205,58 @@ def test_the_high_bit_says_where_the_stored_bits_lie():
     np.testing.assert_array_equal(
         read_radiograph(written(dataset)).pixels, (values / 4095).astype(np.float32)
     )
+
+
+# --- whole, though another reader might call it damaged ------------------------------------------------
+
+
+@pytest.mark.parametrize("syntax", [HTJ2KLossless, HTJ2KLosslessRPCL, HTJ2K], ids=ids)
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_high_throughput_jpeg_2000_is_read(syntax, bits):
+    import imagecodecs
+
+    values = grey_image(bits=bits)
+    dataset = data_set(values, bits_stored=bits)
+    cells = values.astype(np.uint8 if bits == 8 else np.uint16)
+    frame = bytes(imagecodecs.htj2k_encode(cells))
+    pixels = read_radiograph(encapsulated(dataset, syntax, frame)).pixels
+    np.testing.assert_allclose(pixels, values / (2**bits - 1), atol=1e-6)
+
+
+def test_jpeg_of_12_bits_is_read_and_is_an_error_where_data_run_out():
+    import imagecodecs
+
+    values = grey_image()
+    dataset = data_set(values)
+    frame = bytes(imagecodecs.jpeg8_encode(values.astype(np.uint16), level=98, bitspersample=12))
+    pixels = read_radiograph(encapsulated(dataset, JPEGExtended12Bit, frame)).pixels
+    assert np.abs(pixels - values / 4095).max() < 0.01
+    with pytest.raises(UnreadableImage, match="damaged compressed Pixel Data"):
+        read_radiograph(encapsulated(dataset, JPEGExtended12Bit, frame[:-400] + frame[-2:]))
+
+
+def test_a_byte_of_padding_before_the_end_of_jpeg_ls_is_no_damage():
+    dataset = data_set(grey_image())
+    frame = codestream(dataset, JPEGLSLossless).rstrip(b"\0")
+    padded = read_radiograph(encapsulated(dataset, JPEGLSLossless, frame[:-2] + b"\0" + frame[-2:]))
+    np.testing.assert_allclose(padded.pixels, grey_image() / 4095, atol=1e-6)
+
+
+def test_a_comment_before_the_end_of_jpeg_2000_is_no_damage():
+    dataset = data_set(grey_image())
+    frame = codestream(dataset, JPEG2000Lossless).rstrip(b"\0")
+    commented = frame[:-2] + b"\xff\x64\x00\x0a\x00\x01Kakadu" + frame[-2:]
+    pixels = read_radiograph(encapsulated(dataset, JPEG2000Lossless, commented)).pixels
+    np.testing.assert_allclose(pixels, grey_image() / 4095, atol=1e-6)
+
+
+@pytest.mark.parametrize("syntax", [JPEGLosslessSV1, JPEGLSLossless, JPEG2000Lossless, RLELossless], ids=ids)
+@pytest.mark.parametrize("end", [b"", bytes(8)])
+def test_pixels_whose_sequence_delimiter_is_missing_or_zero_are_read_with_a_note(syntax, end):
+    data = dicom(grey_image(), syntax)
+    assert data.endswith(b"\xfe\xff\xdd\xe0\0\0\0\0")
+    radiograph = read_radiograph(data[:-8] + end)
+    np.testing.assert_allclose(radiograph.pixels, grey_image() / 4095, atol=1e-6)
+    assert any("delimiter" in note for note in radiograph.notes)
+    with pytest.raises(UnreadableImage):
+        read_radiograph(data[:-20])

@@ -12,6 +12,7 @@ JPEG_2000 = 0x51
 """JPEG 2000 has one process; its image and tile size marker stands for it."""
 
 _START_OF_CODESTREAM = b"\xff\x4f\xff\x51"
+_COMMENT = b"\xff\x64"
 _START_OF_TILE_PART, _END_OF_CODESTREAM = b"\xff\x90", b"\xff\xd9"
 
 
@@ -54,13 +55,14 @@ def jpeg_2000_codestream(frame: bytes) -> Codestream:
     encoded = frame[start:] if start >= 0 else b""
     if len(encoded) < 49:
         raise Unfit("no JPEG 2000 codestream; expected one in the Pixel Data")
-    end = _last_tile_part_end(encoded)
+    last = _last_tile_part_end(encoded)
+    end = _after_comments(encoded, last)
     if encoded[end : end + 2] != _END_OF_CODESTREAM:
         raise Unfit("a truncated JPEG 2000 codestream; expected all of its tile-parts")
     _refuse_second(_START_OF_CODESTREAM, encoded, end)
     width, height, left, top = (int.from_bytes(encoded[i : i + 4], "big") for i in (8, 12, 16, 20))
     return Codestream(
-        encoded[: end + 2],
+        encoded[:last] + _END_OF_CODESTREAM,
         JPEG_2000,
         rows=height - top,
         columns=width - left,
@@ -84,6 +86,13 @@ def _last_tile_part_end(encoded: bytes) -> int:
         if length == 0:  # until the end of the codestream
             return max(encoded.rfind(_END_OF_CODESTREAM), 0)
         position += max(length, 14)
+    return position
+
+
+def _after_comments(encoded: bytes, position: int) -> int:
+    """Where comments end that some encoders write after the last tile-part (T.800 A.9.2)."""
+    while encoded[position : position + 2] == _COMMENT:
+        position += 2 + max(int.from_bytes(encoded[position + 2 : position + 4], "big"), 2)
     return position
 
 

@@ -36,10 +36,12 @@ class Description(TypedDict):
     sop_instance_uid: str | None
     sop_class_uid: str | None
     burned_in_annotation: bool | None
+    pixel_aspect_ratio: float
 
 
 def described(elements: Elements, notes: list[str]) -> Description:
     """What the file says of the image and its patient."""
+    _note_orientation(elements, notes)
     if (unknown := elements.unknown_character_set()) is not None:
         notes.append(f'{label("SpecificCharacterSet")} is "{unknown}", which is unknown; Latin-1 was assumed')
     sex = (elements.string("PatientSex") or "").upper()
@@ -55,6 +57,7 @@ def described(elements: Elements, notes: list[str]) -> Description:
         "series_instance_uid": elements.string("SeriesInstanceUID"),
         "sop_instance_uid": elements.string("SOPInstanceUID"),
         "sop_class_uid": elements.string("SOPClassUID"),
+        "pixel_aspect_ratio": _pixel_aspect_ratio(elements, notes),
         "burned_in_annotation": {"YES": True, "NO": False}.get(elements.string("BurnedInAnnotation") or ""),
     }
 
@@ -95,3 +98,38 @@ def _pixel_spacing_mm(elements: Elements) -> tuple[float, float] | None:
         if len(spacing) == 2 and all(0 < s <= LARGEST for s in spacing):
             return spacing[0], spacing[1]
     return None
+
+
+_LEAST_ASPECT, _LARGEST_ASPECT = 0.1, 10.0
+
+
+def _pixel_aspect_ratio(elements: Elements, notes: list[str]) -> float:
+    """Height of a pixel divided by its width, from its spacing or (0028,0034) (PS3.3 C.7.6.3.1.7)."""
+    spacing = _pixel_spacing_mm(elements) or elements.numbers("PixelAspectRatio")
+    if len(spacing) != 2 or not all(0 < side <= LARGEST for side in spacing):
+        return 1.0
+    ratio = spacing[0] / spacing[1]
+    if not _LEAST_ASPECT <= ratio <= _LARGEST_ASPECT:
+        notes.append(f"pixels of height {spacing[0]:g} to width {spacing[1]:g}; square ones were assumed")
+        return 1.0
+    if abs(ratio - 1) > 0.01:
+        notes.append(f"pixels are not square: {ratio:.3g} times as high as wide; images are drawn so")
+    return ratio
+
+
+def _note_orientation(elements: Elements, notes: list[str]) -> None:
+    """(0020,0020) Patient Orientation, where rows do not go to the patient's left and columns to the feet.
+
+    Nothing is turned: headers are wrong at times, and an image may look right and be labelled wrong.
+    """
+    directions = elements.strings("PatientOrientation")
+    if len(directions) != 2:
+        return
+    row, column = (direction[:1].upper() for direction in directions)
+    if (row, column) == ("L", "F") or not {row, column} <= set("LRHF"):
+        return
+    what = "mirrored" if (row, column) == ("R", "F") else "turned, or turned and mirrored"
+    said = "\\".join(directions)
+    notes.append(
+        f'{label("PatientOrientation")} is "{said}": the image is {what}; it was read as it is stored'
+    )

@@ -40,6 +40,11 @@ class GreyScale:
     voi: tuple[LookupTable | Window, ...] = ()
     inverted: bool = False
 
+    @classmethod
+    def of_luma(cls, bits: int) -> "GreyScale":
+        """Luma of so many bits: 0 is black, and the largest number is white, as in a PNG."""
+        return cls(bits_stored=bits, signed=False, voi=(Window(2.0 ** (bits - 1), 2.0**bits),))
+
     def stored_values(self) -> Values:
         """The value of each possible bit pattern (PS3.5 8.1.1)."""
         patterns = np.arange(2**self.bits_stored, dtype=np.float64)

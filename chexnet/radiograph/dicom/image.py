@@ -3,25 +3,23 @@
 import numpy as np
 
 from chexnet.arrays import UInt16
+from chexnet.radiograph.dicom.collimation import COVERING_KEYWORDS, covered_field
+from chexnet.radiograph.dicom.colour import GREY, luma, samples_per_pixel
 from chexnet.radiograph.dicom.description import described
 from chexnet.radiograph.dicom.elements import Elements, label
 from chexnet.radiograph.dicom.file_format import pydicom_muted, read_part10
-from chexnet.radiograph.dicom.grey_scale import grey_of, grey_scale
-from chexnet.radiograph.dicom.pixel_data import NATIVE, PixelHeader, encapsulated_patterns, native_patterns
+from chexnet.radiograph.dicom.grey_scale import GreyScale, grey_of, grey_scale
+from chexnet.radiograph.dicom.kind import check_frames, checked_modality
+from chexnet.radiograph.dicom.pixel_data import (
+    NATIVE,
+    SEQUENCE_DELIMITER,
+    PixelHeader,
+    encapsulated_patterns,
+    native_patterns,
+)
 from chexnet.radiograph.errors import Unfit
 from chexnet.radiograph.limits import size_problem
 from chexnet.radiograph.radiograph import Radiograph
-
-_MODALITIES = ("CR", "DX")
-
-_MODALITY_OF_CLASS = {
-    "1.2.840.10008.5.1.4.1.1.1": "CR",
-    "1.2.840.10008.5.1.4.1.1.1.1": "DX",
-    "1.2.840.10008.5.1.4.1.1.1.1.1": "DX",
-}
-"""SOP classes of radiographs (PS3.4 B.5)."""
-
-_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
 _KEYWORDS = (
     "SpecificCharacterSet",
@@ -33,6 +31,7 @@ _KEYWORDS = (
     "PatientID",
     "PatientSex",
     "PatientAge",
+    "PatientOrientation",
     "BodyPartExamined",
     "ImagerPixelSpacing",
     "ViewPosition",
@@ -45,6 +44,8 @@ _KEYWORDS = (
     "Rows",
     "Columns",
     "PixelSpacing",
+    "PixelAspectRatio",
+    "PlanarConfiguration",
     "BitsAllocated",
     "BitsStored",
     "HighBit",
@@ -60,6 +61,13 @@ _KEYWORDS = (
     "ModalityLUTSequence",
     "VOILUTSequence",
     "PresentationLUTShape",
+    "RedPaletteColorLookupTableDescriptor",
+    "GreenPaletteColorLookupTableDescriptor",
+    "BluePaletteColorLookupTableDescriptor",
+    "RedPaletteColorLookupTableData",
+    "GreenPaletteColorLookupTableData",
+    "BluePaletteColorLookupTableData",
+    *COVERING_KEYWORDS,
     "PixelData",
 )
 """All that is read; pydicom skips every other element."""
@@ -69,63 +77,44 @@ def read_dicom(data: bytes, name: str, window: int, notes: list[str]) -> Radiogr
     """The DICOM file as a radiograph; what had to be assumed is appended to the notes.
 
     Raises:
-        Unfit: no CR or DX image of one grey frame, or a damaged one; the message names the element.
+        Unfit: no single-frame projection, or a damaged one; the message names the element.
     """
     with pydicom_muted():
-        elements, transfer_syntax = read_part10(data, _KEYWORDS, notes)
-        modality = _modality(elements, notes)
-        _check_kind(elements, notes)
-        header = _pixel_header(elements, notes)
-        scale = grey_scale(elements, header, notes)
+        elements, transfer_syntax = _elements(data, notes)
+        modality = checked_modality(elements, notes)
+        check_frames(elements, notes)
+        samples = samples_per_pixel(elements, notes)
+        header = _pixel_header(elements, samples, notes)
+        patterns = _patterns(elements, header, transfer_syntax, notes)
+        if elements.string("PhotometricInterpretation") in GREY:
+            scale = grey_scale(elements, header, notes)
+        else:
+            patterns, bits = luma(patterns, elements, header.bits_stored)
+            scale = GreyScale.of_luma(bits)
         if window and window >= len(scale.voi):
             raise Unfit(f"VOI transformation {window} was asked for; expected less than {len(scale.voi)}")
-        patterns = _patterns(elements, header, transfer_syntax, notes)
         description = described(elements, notes)
+        field = covered_field(elements, patterns.shape, notes)
     pixels = grey_of(patterns, scale, window, notes)
     pixels.flags.writeable = False
-    return Radiograph(pixels, name, "DICOM", modality=modality, **description, notes=tuple(notes))
+    return Radiograph(
+        pixels, name, "DICOM", modality=modality, **description, notes=tuple(notes), field=field
+    )
 
 
-def _modality(elements: Elements, notes: list[str]) -> str | None:
-    """(0008,0060) Modality, or what the SOP class implies (PS3.3 C.7.3.1.1.1)."""
-    modality = elements.string("Modality")
-    if modality is not None:
-        if modality.upper() not in _MODALITIES:
-            raise Unfit(f'{label("Modality")} is "{modality}"; expected "CR" or "DX"')
-        return modality.upper()
-    sop_class = elements.string("SOPClassUID")
-    if sop_class in _MODALITY_OF_CLASS:
-        notes.append(f"{label('Modality')} is missing; taken from the SOP class")
-        return _MODALITY_OF_CLASS[sop_class]
-    if sop_class in (None, _SECONDARY_CAPTURE):
-        notes.append(f"{label('Modality')} is missing; a radiograph was assumed")
-        return None
-    raise Unfit(f'{label("Modality")} is missing and the SOP class is "{sop_class}"; expected "CR" or "DX"')
+def _elements(data: bytes, notes: list[str]) -> tuple[Elements, str]:
+    """All that is read of the file, also where nothing ends its compressed pixels."""
+    elements, transfer_syntax = read_part10(data, _KEYWORDS, notes)
+    if elements.encoded("PixelData") is not None or transfer_syntax in NATIVE:
+        return elements, transfer_syntax
+    complete, _ = read_part10(data + SEQUENCE_DELIMITER, _KEYWORDS, [])
+    if complete.encoded("PixelData") is None:
+        return elements, transfer_syntax
+    notes.append(f"the sequence delimiter after {label('PixelData')} is missing; the file's end was taken")
+    return complete, transfer_syntax
 
 
-def _check_kind(elements: Elements, notes: list[str]) -> None:
-    """One grey frame (PS3.3 C.7.6.3.1)."""
-    if elements.encoded("PixelData") is None:
-        raise Unfit(f"no {label('PixelData')}, or a truncated file; expected an image")
-    photometric = elements.string("PhotometricInterpretation")
-    if photometric not in ("MONOCHROME1", "MONOCHROME2"):
-        raise Unfit(
-            f'{label("PhotometricInterpretation")} is "{photometric or ""}"; '
-            'expected "MONOCHROME1" or "MONOCHROME2"'
-        )
-    samples = elements.integer("SamplesPerPixel")
-    if samples not in (None, 1):
-        raise Unfit(f"{label('SamplesPerPixel')} is {samples}; expected 1")
-    frames = elements.numbers("NumberOfFrames")
-    if frames and frames[0] != 1:
-        raise Unfit(f"{label('NumberOfFrames')} is {frames[0]:g}; expected 1")
-    if elements.string("PresentationIntentType") == "FOR PROCESSING":
-        notes.append(
-            f"{label('PresentationIntentType')} is FOR PROCESSING: grey values not meant for display"
-        )
-
-
-def _pixel_header(elements: Elements, notes: list[str]) -> PixelHeader:
+def _pixel_header(elements: Elements, samples: int, notes: list[str]) -> PixelHeader:
     """The Image Pixel module, checked (PS3.3 C.7.6.3)."""
     rows, columns = _required(elements, "Rows"), _required(elements, "Columns")
     if problem := size_problem(columns, rows):
@@ -142,7 +131,8 @@ def _pixel_header(elements: Elements, notes: list[str]) -> PixelHeader:
     signed = elements.integer("PixelRepresentation")
     if signed not in (0, 1):
         notes.append(f"{label('PixelRepresentation')} is {signed}; unsigned was assumed")
-    return PixelHeader(rows, columns, allocated, stored, high_bit, signed == 1)
+    by_plane = elements.integer("PlanarConfiguration") == 1
+    return PixelHeader(rows, columns, allocated, stored, high_bit, signed == 1, samples, by_plane)
 
 
 def _required(elements: Elements, keyword: str) -> int:
@@ -154,7 +144,7 @@ def _required(elements: Elements, keyword: str) -> int:
 
 def _patterns(
     elements: Elements, header: PixelHeader, transfer_syntax: str, notes: list[str]
-) -> UInt16[np.ndarray, "rows columns"]:
+) -> UInt16[np.ndarray, "rows columns *samples"]:
     encoded = elements.encoded("PixelData") or b""
     length = elements.declared_length("PixelData")
     if length is not None and length != len(encoded):
@@ -162,4 +152,4 @@ def _patterns(
     if transfer_syntax in NATIVE:
         vr = elements.vr("PixelData")
         return native_patterns(encoded, header, little_endian=elements.little_endian, vr=vr, notes=notes)
-    return encapsulated_patterns(encoded, header, transfer_syntax)
+    return encapsulated_patterns(encoded, header, transfer_syntax, notes)

@@ -23,12 +23,15 @@ BIG_ENDIAN = "1.2.840.10008.1.2.2"
 RLE = "1.2.840.10008.1.2.5"
 _JPEG = "1.2.840.10008.1.2.4."
 
+SEQUENCE_DELIMITER = b"\xfe\xff\xdd\xe0\0\0\0\0"
+"""(FFFE,E0DD) ends the fragments of compressed pixels (PS3.5 A.4)."""
+
 NATIVE = frozenset({IMPLICIT_LITTLE_ENDIAN, EXPLICIT_LITTLE_ENDIAN, DEFLATED, BIG_ENDIAN})
 
 
 @dataclass(frozen=True)
 class PixelHeader:
-    """The Image Pixel module of one grey frame (PS3.3 C.7.6.3)."""
+    """The Image Pixel module of one frame (PS3.3 C.7.6.3)."""
 
     rows: int
     columns: int
@@ -36,6 +39,9 @@ class PixelHeader:
     bits_stored: int
     high_bit: int
     signed: bool
+    samples: int = 1
+    by_plane: bool = False
+    """(0028,0006) Planar Configuration of uncompressed colour: all of red first, then green, then blue."""
 
     @property
     def cell_bytes(self) -> int:
@@ -45,7 +51,13 @@ class PixelHeader:
     @property
     def frame_bytes(self) -> int:
         """Bytes of the uncompressed frame."""
-        return self.rows * self.columns * self.cell_bytes
+        return self.rows * self.columns * self.samples * self.cell_bytes
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns of the cells, and of colour the samples."""
+        size = (self.rows, self.columns)
+        return size if self.samples == 1 else (*size, self.samples)
 
 
 @dataclass(frozen=True)
@@ -53,7 +65,7 @@ class _Coding:
     """How a transfer syntax compresses: who reads the codestream's header, and who decodes it."""
 
     describe: Callable[[bytes], Codestream]
-    decode: Callable[[Codestream], Integer[np.ndarray, "rows columns"]]
+    decode: Callable[[Codestream], Integer[np.ndarray, "rows columns *samples"]]
     lossy: bool = False
 
 
@@ -77,7 +89,7 @@ TRANSFER_SYNTAXES = NATIVE | {RLE} | _CODINGS.keys()
 
 def native_patterns(
     pixel_data: bytes, header: PixelHeader, *, little_endian: bool, vr: str | None, notes: list[str]
-) -> UInt16[np.ndarray, "rows columns"]:
+) -> UInt16[np.ndarray, "rows columns *samples"]:
     """Uncompressed pixel cells as bit patterns (PS3.5 8.1.1, 8.2, annex D).
 
     Raises:
@@ -94,19 +106,21 @@ def native_patterns(
         cells = pairs.astype("<u2").view(np.uint8)[:expected]
     else:
         order = "<" if little_endian else ">"
-        cells = np.frombuffer(pixel_data, f"{order}u{header.cell_bytes}", header.rows * header.columns)
-    return _stored_bits(cells.reshape(header.rows, header.columns), header)
+        cells = np.frombuffer(pixel_data, f"{order}u{header.cell_bytes}", expected // header.cell_bytes)
+    if header.samples > 1 and header.by_plane:
+        return _stored_bits(np.moveaxis(cells.reshape(header.samples, *header.shape[:2]), 0, -1), header)
+    return _stored_bits(cells.reshape(header.shape), header)
 
 
 def encapsulated_patterns(
-    pixel_data: bytes, header: PixelHeader, transfer_syntax: str
-) -> UInt16[np.ndarray, "rows columns"]:
+    pixel_data: bytes, header: PixelHeader, transfer_syntax: str, notes: list[str]
+) -> UInt16[np.ndarray, "rows columns *samples"]:
     """A compressed frame as bit patterns (PS3.5 A.4).
 
     Raises:
         Unfit: the frame is damaged, incomplete, or another image than the header describes.
     """
-    frame = _frame(pixel_data)
+    frame = _frame(pixel_data, notes)
     if len(frame) > 2 * header.frame_bytes + 4096:
         raise Unfit(
             f"a compressed frame of {len(frame)} bytes; expected fewer than twice {header.frame_bytes}"
@@ -120,20 +134,25 @@ def encapsulated_patterns(
     return _samples_to_patterns(cells, codestream, header, lossy=coding.lossy)
 
 
-def _frame(pixel_data: bytes) -> bytes:
+def _frame(pixel_data: bytes, notes: list[str]) -> bytes:
     """The fragments after the Basic Offset Table, joined (PS3.5 A.4)."""
-    items = list(_items(pixel_data))
+    items = list(_items(pixel_data, notes))
     if len(items) < 2 or len(items[0]) > 4:
         raise Unfit(f"{max(len(items) - 1, 0)} fragments of Pixel Data; expected those of one frame")
     return b"".join(items[1:])
 
 
-def _items(pixel_data: bytes) -> Iterator[bytes]:
+def _items(pixel_data: bytes, notes: list[str]) -> Iterator[bytes]:
     position = 0
     while position < len(pixel_data):
-        if pixel_data[position : position + 4] == b"\xfe\xff\xdd\xe0":
+        tag = pixel_data[position : position + 4]
+        if tag == SEQUENCE_DELIMITER[:4]:
             return
-        if pixel_data[position : position + 4] != b"\xfe\xff\x00\xe0":
+        if not any(pixel_data[position:]):
+            # The codestream says whether it is whole.
+            notes.append("zeros stand where the fragments of Pixel Data should be delimited")
+            return
+        if tag != b"\xfe\xff\x00\xe0":
             raise Unfit("damaged fragments of Pixel Data; expected items (FFFE,E000)")
         length = int.from_bytes(pixel_data[position + 4 : position + 8], "little")
         start, position = position + 8, position + 8 + length
@@ -144,18 +163,22 @@ def _items(pixel_data: bytes) -> Iterator[bytes]:
 
 def _check(codestream: Codestream, header: PixelHeader) -> None:
     found = (codestream.rows, codestream.columns, codestream.components)
-    if found != (header.rows, header.columns, 1):
+    if found != (header.rows, header.columns, header.samples):
         raise Unfit(
             f"a codestream of {found[0]} rows, {found[1]} columns, {found[2]} components; "
-            f"expected {header.rows}, {header.columns}, 1 as in the header"
+            f"expected {header.rows}, {header.columns}, {header.samples} as in the header"
         )
     if not 2 <= codestream.precision <= 16:
         raise Unfit(f"a codestream of {codestream.precision} bits; expected 2 to 16")
 
 
 def _samples_to_patterns(
-    samples: Integer[np.ndarray, "rows columns"], codestream: Codestream, header: PixelHeader, *, lossy: bool
-) -> UInt16[np.ndarray, "rows columns"]:
+    samples: Integer[np.ndarray, "rows columns *samples"],
+    codestream: Codestream,
+    header: PixelHeader,
+    *,
+    lossy: bool,
+) -> UInt16[np.ndarray, "rows columns *samples"]:
     """Decoded samples as patterns of Bits Stored bits."""
     cells = samples.astype(np.uint16) & np.uint16(2**codestream.precision - 1)
     if codestream.precision > header.bits_stored and not lossy:
@@ -167,8 +190,8 @@ def _samples_to_patterns(
 
 
 def _saturated(
-    cells: UInt16[np.ndarray, "rows columns"], codestream: Codestream, header: PixelHeader
-) -> UInt16[np.ndarray, "rows columns"]:
+    cells: UInt16[np.ndarray, "rows columns *samples"], codestream: Codestream, header: PixelHeader
+) -> UInt16[np.ndarray, "rows columns *samples"]:
     """The same values in more or fewer bits.
 
     Overshoot of a lossy codec must saturate: dropping its high bits would turn white into black.
@@ -182,53 +205,41 @@ def _saturated(
 
 
 def _stored_bits(
-    cells: Integer[np.ndarray, "rows columns"], header: PixelHeader
-) -> UInt16[np.ndarray, "rows columns"]:
+    cells: Integer[np.ndarray, "rows columns *samples"], header: PixelHeader
+) -> UInt16[np.ndarray, "rows columns *samples"]:
     """Only the stored bits of each cell: the others may hold overlays or garbage (PS3.5 8.1.1)."""
     shift = header.high_bit + 1 - header.bits_stored
     lowered = cells >> shift if shift else cells
     return (lowered & (2**header.bits_stored - 1)).astype(np.uint16, copy=False)
 
 
-def _rle_cells(frame: bytes, header: PixelHeader) -> Integer[np.ndarray, "rows columns"]:
+def _rle_cells(frame: bytes, header: PixelHeader) -> Integer[np.ndarray, "rows columns *samples"]:
     """RLE Lossless: one byte plane for each segment, the most significant first (PS3.5 annex G)."""
     if len(frame) < 64:
         raise Unfit(f"an RLE frame of {len(frame)} bytes; expected a header of 64")
     count, *offsets = struct.unpack_from("<16I", frame)
-    if count != header.cell_bytes:
-        raise Unfit(f"{count} RLE segments; expected {header.cell_bytes}")
+    if count != header.cell_bytes * header.samples:
+        raise Unfit(f"{count} RLE segments; expected {header.cell_bytes * header.samples}")
     bounds = [*offsets[:count], len(frame)]
     if bounds != sorted(bounds) or bounds[0] < 64:
         raise Unfit("damaged RLE segment offsets; expected them in order")
     size = header.rows * header.columns
     planes = [_unpack_bits(frame[a:b], size) for a, b in itertools.pairwise(bounds)]
-    # Interleaved, the planes are the cells in big-endian order.
+    # Interleaved, the planes of a sample are its cells in big-endian order.
     interleaved = np.stack([np.frombuffer(plane, np.uint8) for plane in planes], axis=-1)
-    return interleaved.view(f">u{header.cell_bytes}").reshape(header.rows, header.columns)
-
-
-_SHORT_SEGMENT = "a truncated RLE segment; expected one byte for each pixel"
+    return interleaved.view(f">u{header.cell_bytes}").reshape(header.shape)
 
 
 def _unpack_bits(segment: bytes, size: int) -> bytes:
-    """The bytes of one segment (PS3.5 G.3.2); never more than `size`, however it was crafted."""
-    decoded = bytearray()
-    position = 0
-    while len(decoded) < size:
-        if position + 1 >= len(segment):
-            raise Unfit(_SHORT_SEGMENT)
-        control = segment[position]
-        if control < 128:
-            literal = segment[position + 1 : position + 2 + control]
-            if len(literal) != control + 1:
-                raise Unfit(_SHORT_SEGMENT)
-            decoded += literal
-            position += 2 + control
-        elif control > 128:
-            decoded += segment[position + 1 : position + 2] * (257 - control)
-            position += 2
-        else:
-            position += 1
-    if len(decoded) != size:
-        raise Unfit("an RLE segment that is longer than the image; expected the same length")
-    return bytes(decoded)
+    """The bytes of one segment (PS3.5 G.3.2), decoded into exactly that many, however it was crafted."""
+    from imagecodecs import packbits_decode
+
+    # A segment has an even length; the byte that pads it is no control byte.
+    for encoded in (segment, segment[:-1]) if segment[-1:] in (b"\0", b"\x80") else (segment,):
+        try:
+            decoded = bytes(packbits_decode(encoded, out=size))
+        except RuntimeError:
+            continue
+        if len(decoded) == size:
+            return decoded
+    raise Unfit("a damaged RLE segment; expected one byte for each pixel")
