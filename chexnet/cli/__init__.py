@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from chexnet._version import __version__
+from chexnet.cli.terminal import show_what_can_be_shown
 
 _COMMANDS = {
     "audit": "Look for patients on two sides of a split, and for duplicates.",
@@ -43,6 +44,7 @@ class _Commands(click.Group):
 
     def main(self, *args: Any, standalone_mode: bool = True, **options: Any) -> Any:
         """Run a command line. Status 2 means "some inputs could not be read", so a wrong call ends with 1."""
+        show_what_can_be_shown()
         if not standalone_mode:
             return self._run(*args, **options)
         try:

@@ -73,7 +73,7 @@ def card(file: Path | None, evaluation: Path | None, reliability: Path | None) -
 
 @command.command("verify")
 @_FILE
-def verify_(file: Path | None) -> None:
+def _verify(file: Path | None) -> None:
     """Check that the file is whole and computes what was trained. Exit status 1 if it does not."""
     try:
         checks = verify(file)
@@ -88,7 +88,7 @@ def verify_(file: Path | None) -> None:
 @command.command("add-gate")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--output", type=click.Path(path_type=Path), help="Where to write. Default: FILE itself.")
-def add_gate_(file: Path, output: Path | None) -> None:
+def _add_gate(file: Path, output: Path | None) -> None:
     """Give a model file this version's gate, which refuses what is no frontal chest radiograph.
 
     Its logits and maps stay what they are. Training ends with the same step. Needs chexnet[train].

@@ -32,7 +32,7 @@ from chexnet.cli.shared import (
 )
 from chexnet.findings import display_name
 
-MANY = 20
+_MANY = 20
 """From this many images on, one line per image is printed instead of a table."""
 
 
@@ -97,7 +97,7 @@ def command(
     tally = _Tally()
     try:
         with errors(ValueError, OSError), ended_by_sigterm(), _Screen(count) as screen:
-            printer = _JsonArray(screen) if as_json else _Text(screen, brief=count > MANY)
+            printer = _JsonArray(screen) if as_json else _Text(screen, brief=count > _MANY)
             for outcome in run_job(job, found.files):
                 tally.add(outcome)
                 printer.add(outcome.prediction)

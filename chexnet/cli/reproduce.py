@@ -2,32 +2,18 @@
 
 import shlex
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
 from tqdm import tqdm
 
-from chexnet.cli.shared import FOLDER, build, errors, options_from
+from chexnet._options import Progress
+from chexnet.cli.shared import FOLDER, build, errors, extra, options_from
 from chexnet.radiograph import UnreadableImage
-
-try:
-    from chexnet._options import Progress
-    from chexnet.reproduction import (
-        Outcome,
-        Reproduction,
-        Stage,
-        Steps,
-        TrainingFailed,
-        Watcher,
-        reproduce,
-    )
-    from chexnet.training import Hardware
-except ModuleNotFoundError as error:
-    raise click.ClickException(
-        f"a reproduction trains and needs {error.name}, which the light install leaves out; install "
-        "chexnet[train]"
-    ) from error
+from chexnet.reproduction import Outcome, Reproduction, Stage, Steps, TrainingFailed, Watcher, reproduce
+from chexnet.training import Hardware
 
 
 @click.command(name="reproduce")
@@ -57,6 +43,10 @@ def command(root: Path, output: Path, **options: Any) -> None:
       chexnet reproduce ChestX-ray14 --download
       chexnet reproduce ChestX-ray14 --network chexnet --from evaluate-chexnet
     """
+    # A stage that trains would find out only after hours.
+    with extra("a reproduction", "train"):
+        import_module("torch")
+        import_module("lightning")
     with errors(ValueError, OSError, TrainingFailed, UnreadableImage, resumable=True):
         outcomes = reproduce(
             root,

@@ -16,8 +16,8 @@ except ModuleNotFoundError as error:
         f"the service needs {error.name}, which the light install leaves out; install chexnet[serve]"
     ) from error
 
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
-EVERY_ADDRESS = ("0.0.0.0", "::")
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_EVERY_ADDRESS = ("0.0.0.0", "::")
 
 
 @click.command(name="serve")
@@ -121,8 +121,8 @@ def _config(host: str, api_keys_file: Path | None, options: dict[str, Any]) -> S
         if not keys:
             raise click.UsageError(f"{api_keys_file}: no key; expected one per line")
     hosts = options.pop("hosts")
-    if host not in EVERY_ADDRESS or hosts:
-        hosts = (*hosts, *LOOPBACK, host)
+    if host not in _EVERY_ADDRESS or hosts:
+        hosts = (*hosts, *_LOOPBACK, host)
     limits = build(Limits, options)
     config: ServiceConfig = build(
         ServiceConfig, {**options, "limits": limits, "api_keys": keys, "hosts": hosts}

@@ -141,7 +141,7 @@ def errors(*kinds: type[Exception], resumable: bool = False) -> Iterator[None]:
     try:
         yield
     except shown as error:
-        raise click.ClickException(with_flags(str(error))) from error
+        raise click.ClickException(_with_flags(str(error))) from error
     except KeyboardInterrupt:
         if not resumable:
             raise
@@ -166,7 +166,23 @@ def ended_by_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def with_flags(message: str) -> str:
+@contextmanager
+def extra(what: str, name: str) -> Iterator[None]:
+    """Say which extra of the package is missing, where an import needs one.
+
+    Args:
+        what: needs it, such as "training".
+        name: of the extra.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"{what} needs {error.name}, which the light install leaves out; install chexnet[{name}]"
+        ) from error
+
+
+def _with_flags(message: str) -> str:
     """A message of the library in the words of the command line: an argument becomes its flag.
 
     The library writes `` `image_column` `` where it means one of its arguments. An argument that the

@@ -6,15 +6,18 @@ from typing import Any
 import click
 
 from chexnet.cli.inputs import column_names
-from chexnet.cli.shared import EXISTING, EXISTING_FOLDER, FOLDER, build, errors, options_from, table_options
+from chexnet.cli.shared import (
+    EXISTING,
+    EXISTING_FOLDER,
+    FOLDER,
+    build,
+    errors,
+    extra,
+    options_from,
+    table_options,
+)
 from chexnet.radiograph import UnreadableImage
-
-try:
-    from chexnet.training import Hardware, TrainConfig, train
-except ModuleNotFoundError as error:
-    raise click.ClickException(
-        f"training needs {error.name}, which the light install leaves out; install chexnet[train]"
-    ) from error
+from chexnet.training import Hardware, TrainConfig
 
 
 @click.command(name="train")
@@ -58,6 +61,9 @@ def command(
       chexnet train ChestX-ray14 runs/chexnet --packed ChestX-ray14.pack --workers 8
       chexnet train images.csv runs/mine --weights none --precision 16-mixed
     """
+    # Imported here, as torch takes seconds: help and a wrong option are answered at once.
+    with extra("training", "train"):
+        from chexnet.training import train
     with errors(ValueError, OSError, FloatingPointError, UnreadableImage, resumable=True):
         trained = train(
             data,

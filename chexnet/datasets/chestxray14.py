@@ -28,7 +28,7 @@ TABLES = ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv")
 BOXES = "BBox_List_2017.csv"
 OFFICIAL_LISTS = {"train_val": "train_val_list.txt", "test": "test_list.txt"}
 
-FIRST_IN_ARCHIVE = (
+_FIRST_IN_ARCHIVE = (
     "00000001_000.png",
     "00001336_000.png",
     "00003923_014.png",
@@ -254,7 +254,7 @@ class ChestXray14:
 
 def count_by_archive(images: Iterator[str] | tuple[str, ...] | list[str]) -> str:
     """How many of these images each of NIH's archives holds, for a message: ``images_002: 31``."""
-    counts = Counter(max(1, bisect_right(FIRST_IN_ARCHIVE, name)) for name in images)
+    counts = Counter(max(1, bisect_right(_FIRST_IN_ARCHIVE, name)) for name in images)
     return ", ".join(f"images_{archive:03}: {count:,}" for archive, count in sorted(counts.items()))
 
 

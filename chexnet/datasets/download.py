@@ -51,7 +51,7 @@ _ARCHIVES = (
 
 
 @dataclass(frozen=True)
-class RemoteFile:
+class _RemoteFile:
     """A file of the data set.
 
     Attributes:
@@ -71,14 +71,14 @@ class RemoteFile:
 
 
 ARCHIVES = tuple(
-    RemoteFile(f"images_{number:03}.tar.gz", md5, _BOX + name)
+    _RemoteFile(f"images_{number:03}.tar.gz", md5, _BOX + name)
     for number, (name, md5) in enumerate(_ARCHIVES, start=1)
 )
 TABLE_FILES = (
-    RemoteFile(TABLES[0], "27d223bb367648f1fd40e28dd42a0af3"),
-    RemoteFile(BOXES, "c288912caf65ab8b6c7aff6717d11005"),
-    RemoteFile(OFFICIAL_LISTS["train_val"], "067e3a84206964892e6300e4a4c0a205"),
-    RemoteFile(OFFICIAL_LISTS["test"], "adeeabf20ea2a8eb66ced87b78434400"),
+    _RemoteFile(TABLES[0], "27d223bb367648f1fd40e28dd42a0af3"),
+    _RemoteFile(BOXES, "c288912caf65ab8b6c7aff6717d11005"),
+    _RemoteFile(OFFICIAL_LISTS["train_val"], "067e3a84206964892e6300e4a4c0a205"),
+    _RemoteFile(OFFICIAL_LISTS["test"], "adeeabf20ea2a8eb66ced87b78434400"),
 )
 
 RECORD = "download.json"
@@ -110,13 +110,13 @@ class DownloadConfig:
             if not 1 <= number <= len(ARCHIVES):
                 raise ValueError(f"archive is {number}; expected 1 to {len(ARCHIVES)}")
 
-    def files(self) -> tuple[RemoteFile, ...]:
+    def files(self) -> tuple[_RemoteFile, ...]:
         """The tables, then the archives."""
         return TABLE_FILES + (
             tuple(ARCHIVES[number - 1] for number in sorted(set(self.archive))) if self.archive else ARCHIVES
         )
 
-    def address(self, file: RemoteFile) -> str | None:
+    def address(self, file: _RemoteFile) -> str | None:
         """Where the file is; None if nowhere but on NIH's page."""
         if self.mirror is None:
             return file.address
@@ -183,7 +183,7 @@ def download(root: Path, config: DownloadConfig = DownloadConfig(), *, pause_s: 
         return Downloaded(problems, None)
 
 
-def _is_there(root: Path, file: RemoteFile) -> bool:
+def _is_there(root: Path, file: _RemoteFile) -> bool:
     if not file.is_archive:
         return (root / file.name).is_file()
     films = _recorded(root).get(file.name)
@@ -198,15 +198,15 @@ def _recorded(root: Path) -> dict[str, int]:
         return {}
 
 
-def _count_films(root: Path, file: RemoteFile) -> int:
+def _count_films(root: Path, file: _RemoteFile) -> int:
     return sum(1 for _ in _folder(root, file).glob("*.png"))
 
 
-def _folder(root: Path, file: RemoteFile) -> Path:
+def _folder(root: Path, file: _RemoteFile) -> Path:
     return root / file.name.removesuffix(".tar.gz") / "images"
 
 
-def _require_room(root: Path, wanted: Sequence[RemoteFile], config: DownloadConfig) -> None:
+def _require_room(root: Path, wanted: Sequence[_RemoteFile], config: DownloadConfig) -> None:
     """Room for all that is to come, and for the largest archive beside its films, or for all archives."""
     addresses = (config.address(file) for file in wanted if not (root / file.name).is_file())
     sizes = [size for address in addresses if address is not None and (size := _size(address)) is not None]
@@ -239,7 +239,7 @@ def _open(address: str, start: int = 0) -> HTTPResponse:
     return response
 
 
-def _obtain(root: Path, file: RemoteFile, config: DownloadConfig, pause_s: float, attempts: int) -> None:
+def _obtain(root: Path, file: _RemoteFile, config: DownloadConfig, pause_s: float, attempts: int) -> None:
     address = config.address(file)
     if address is None:
         raise _Failed(f"NIH gives no direct address for it; save it in {root} from {PAGE}, or use `mirror`")

@@ -113,7 +113,9 @@ def _hash_of_model(path: Path) -> TrainingImages:
     recipe = path.parent / "recipe.json"
     if not recipe.is_file():
         raise ValueError(f"{path}: no recipe.json beside it; expected the folder of a run of chexnet train")
-    return TrainingImages(path.name, None, json.loads(recipe.read_text())["train_ids_sha256"], {})
+    return TrainingImages(
+        path.name, None, json.loads(recipe.read_text(encoding="utf-8"))["train_ids_sha256"], {}
+    )
 
 
 def _with_own_names(splits: Sequence[SplitLists]) -> list[SplitLists]:

@@ -14,7 +14,7 @@ from chexnet.tables import Labels, SplitLists, hash_image_ids
 NOTABLE = 0.1
 """Standardised difference from which a characteristic is said to differ (Austin 2009)."""
 
-TEST = "test"
+_TEST = "test"
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ def audit_splits(
                 ),
             )
             for key, names in parts.items()
-            if key[1] != TEST
+            if key[1] != _TEST
             for what, images in (reserved or {}).items()
         ),
         hashes=tuple(
@@ -276,12 +276,12 @@ def _overlap(
 
 def _is_leak(one: tuple[str, str], other: tuple[str, str]) -> bool:
     same_split = one[0] == other[0]
-    return same_split or (one[1] == TEST) != (other[1] == TEST)
+    return same_split or (one[1] == _TEST) != (other[1] == _TEST)
 
 
 def _same_hash(model: str, sha256: str, parts: Sequence[Part]) -> SameHash:
     return SameHash(
-        model, sha256, tuple(part.name for part in parts), any(part.part == TEST for part in parts)
+        model, sha256, tuple(part.name for part in parts), any(part.part == _TEST for part in parts)
     )
 
 

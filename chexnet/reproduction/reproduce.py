@@ -18,8 +18,6 @@ from chexnet.reproduction.stage import Stage, read_record
 from chexnet.reproduction.stages import Outcome, Steps, Watcher, out_of_date, run_stages
 from chexnet.reproduction.train_stage import Training, train
 from chexnet.training import Hardware
-from chexnet.training.callbacks import read_metrics
-from chexnet.training.earlier_runs import weights_file
 
 REPORT = "report.html"
 PACK = "pack"
@@ -75,6 +73,9 @@ class _Plan:
         self.data = Data(root, config.boxes or root / BOXES, config.boxes_finding, config.readings)
         self.films = {"there": self.data.listing()}
         # Now, and not after hours of packing.
+        # Imported here and below, as torch takes seconds and help needs none.
+        from chexnet.training.earlier_runs import weights_file
+
         self.weights = {network: weights_file(config.recipe(network).weights) for network in config.networks}
         self.built: dict[str, Stage] = {}
         self.resampling = Resampling(samples=config.evaluation("").samples, seed=config.seed)
@@ -251,6 +252,8 @@ class _Plan:
 
     def _results(self, names: Sequence[str]) -> Results:
         """Everything that the stages left."""
+        from chexnet.training.callbacks import read_metrics
+
         done = [name for name in names if self._is_done(name)]
         records = {name: read_record(self.output / name) or {} for name in done}
         networks = [name for name in self.config.networks if f"train-{name}" in done]

@@ -277,7 +277,7 @@ def _alone(output: Path, wait: Callable[[str], None]) -> Iterator[None]:
     except ModuleNotFoundError:  # Windows: without this safeguard
         yield
         return
-    with (output / "lock").open("a+") as file:
+    with (output / "lock").open("a+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -12,7 +12,7 @@ from chexnet.paper import PATHOLOGIES
 from chexnet.tables.columns import BadTable, ColumnNames, closest, same_finding
 from chexnet.tables.table import Table, read_table, refuse_repeated_images
 
-NO_FINDING = "No Finding"
+_NO_FINDING = "No Finding"
 
 _OLDEST = 120
 """Years; ChestX-ray14 has ages up to 414, which are errors of entry and count as unknown."""
@@ -98,7 +98,7 @@ def read_labels(path: Path, findings: Sequence[str], names: ColumnNames | None =
 def label_columns(table: Table, names: ColumnNames) -> list[str]:
     """The findings that a table of labels may hold."""
     if is_nih(table):
-        return [*PATHOLOGIES, NO_FINDING]
+        return [*PATHOLOGIES, _NO_FINDING]
     return list(table.findings(names))
 
 
@@ -212,16 +212,16 @@ def _from_finding_labels(
     table: Table, findings: Sequence[str], images: Sequence[str]
 ) -> tuple[tuple[str, ...], Float[np.ndarray, "images findings"]]:
     """ChestX-ray14's own column: names joined by ``|``, or ``No Finding``."""
-    known = {*PATHOLOGIES, NO_FINDING}
+    known = {*PATHOLOGIES, _NO_FINDING}
     common = match_findings(findings, sorted(known), table.path)
     place = {own: index for index, own in enumerate(common.values())}
     values = np.zeros((len(table), len(common)))
     for row, cell in enumerate(table.filled("findings")):
         names = cell.split("|")
-        if not set(names) <= known or (NO_FINDING in names and len(names) > 1):
+        if not set(names) <= known or (_NO_FINDING in names and len(names) > 1):
             raise BadTable(
                 f"{table.where(row)}: {images[row]} has the labels {cell!r}; expected some of the 14 "
-                f"pathologies joined by |, or {NO_FINDING!r} alone"
+                f"pathologies joined by |, or {_NO_FINDING!r} alone"
             )
         for name in names:
             if name in place:

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from synthetic_films import film
 
 from chexnet.cli import main
 
@@ -63,7 +62,7 @@ class Study:
 
     def boxes(self, spelling: Spelling) -> Path:
         """A box on some of the images."""
-        rows = [(image, "Pneumonia", 4, 4, 16, 16) for image, _, present in self.rows if present][:6]
+        rows = [(image, "Pneumonia", 60, 150, 30, 30) for image, _, present in self.rows if present][:6]
         return self._write("boxes", spelling, (spelling.image, "finding", "x", "y", "w", "h"), rows)
 
     def _write(self, name: str, spelling: Spelling, *rows) -> Path:
@@ -96,8 +95,12 @@ def split_and_pack(table: Path, folder: Path, *options: object) -> tuple[object,
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory) -> Study:
-    """Two images per patient; every patient has a view1.png and a view2.png, as in CheXpert."""
+def study(tmp_path_factory, example_film) -> Study:
+    """Two images per patient; every patient has a view1.png and a view2.png, as in CheXpert.
+
+    All show the synthetic chest, which the gate lets through, some with a bright square.
+    """
+    chest = np.asarray(Image.open(example_film).convert("L").resize((256, 256))).astype(float)
     root = tmp_path_factory.mktemp("study")
     generator = np.random.default_rng(0)
     rows = []
@@ -105,7 +108,9 @@ def study(tmp_path_factory) -> Study:
         for view in (1, 2):
             path = root / "scans" / f"p{patient:02}" / f"view{view}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(film(generator, bright=bool(patient % 2))).save(path)
+            pixels = chest + generator.normal(0, 2, chest.shape)
+            pixels[150:180, 60:90] += 60 * (patient % 2)
+            Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(path)
             rows.append((path.relative_to(root).as_posix(), f"p{patient:02}", patient % 2))
     return Study(root, rows)
 
@@ -147,7 +152,7 @@ def test_a_table_goes_through_every_command(study, trained, tmp_path, name):
     assert "48 images of 24 patients" in evaluated
     assert "CONTAMINATED" in evaluated
     boxed = ("--images", study.root, "--model", model)
-    boxes, side = study.boxes(spelling), ("--image-side", 40)
+    boxes, side = study.boxes(spelling), ("--image-side", 256)
     localised = run("localise", boxes, *boxed, "--labels", table, *side, *FEW, *options)
     assert "Pneumonia" in localised
     page = tmp_path / "report.html"

@@ -3,9 +3,9 @@ import sys
 import pytest
 from synthetic_films import write_films
 
-import chexnet.training  # noqa: F401 (the module below)
+import chexnet.training.run  # noqa: F401 (the module below)
 
-run_module = sys.modules["chexnet.training.train"]
+run_module = sys.modules["chexnet.training.run"]
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ class Blocker:
 
 sys.meta_path.insert(0, Blocker())
 from chexnet.cli import main
-main(["train", "films.csv", "run"])
+main(["train", "pyproject.toml", "run"])
 """
 
 

@@ -82,7 +82,7 @@ def split_films(tmp_path_factory):
 
 @pytest.mark.parametrize("role", ["average", "teacher", "weights"])
 def test_a_run_that_has_learned_from_the_test_films_is_refused(split_films, tmp_path, role, monkeypatch):
-    monkeypatch.setattr(sys.modules["chexnet.training.train"], "_export", lambda *_: None)
+    monkeypatch.setattr(sys.modules["chexnet.training.run"], "_export", lambda *_: None)
     one, two = split_films
     before = train(one, tmp_path / "one", recipe(max_epochs=1), HERE)
     best = before.folder / "best.ckpt"
@@ -100,7 +100,7 @@ def test_a_run_that_has_learned_from_the_test_films_is_refused(split_films, tmp_
 
 
 def test_other_films_of_a_patient_count_even_where_this_run_leaves_them_out(films, tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.modules["chexnet.training.train"], "_export", lambda *_: None)
+    monkeypatch.setattr(sys.modules["chexnet.training.run"], "_export", lambda *_: None)
     rows = list(csv.DictReader(films.open()))
     of = {
         patient: [row["image"] for row in rows if row["patient"] == patient]

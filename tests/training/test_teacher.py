@@ -41,7 +41,7 @@ def divided_films(films: Path) -> tuple[Path, Path]:
 def no_export(monkeypatch):
     import sys
 
-    monkeypatch.setattr(sys.modules["chexnet.training.train"], "_export", lambda *_: None)
+    monkeypatch.setattr(sys.modules["chexnet.training.run"], "_export", lambda *_: None)
 
 
 def test_what_the_labels_do_not_say_is_learnt_from_the_teacher(divided_films, tmp_path, no_export):

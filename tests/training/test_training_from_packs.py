@@ -18,7 +18,7 @@ from chexnet.training import TrainConfig, train
 from chexnet.training.data import read_training_data
 from chexnet.training.dataset import loader
 
-run_module = sys.modules["chexnet.training.train"]
+run_module = sys.modules["chexnet.training.run"]
 EIGHT_BIT = recipe(eight_bit=True)
 
 

@@ -25,7 +25,7 @@ from chexnet.training.callbacks import read_metrics
 from chexnet.training.data import read_training_data
 from chexnet.training.module import CheXNetModule
 
-run_module = sys.modules["chexnet.training.train"]
+run_module = sys.modules["chexnet.training.run"]
 
 KILLED = """
 import os, signal, sys
@@ -357,7 +357,7 @@ from synthetic_films import HERE, recipe
 from chexnet.training import train
 from chexnet.training.module import CheXNetModule
 
-run_module = sys.modules["chexnet.training.train"]
+run_module = sys.modules["chexnet.training.run"]
 run_module._export = lambda *_: None
 torch.set_num_threads(1)
 """

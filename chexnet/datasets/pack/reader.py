@@ -117,7 +117,7 @@ def open_pack(folder: str | PathLike[str]) -> Pack:
     expected = array_bytes(films, size)
     path = folder / FILMS
     found = path.stat().st_size if path.is_file() else 0
-    if found != expected or not has_header(path, films, size):
+    if found != expected or not _has_header(path, films, size):
         raise BadPack(
             f"{path}: {found:,} bytes; expected {films:,} films of {size} × {size} pixels in {expected:,}; "
             f'mend it with "chexnet pack DATA {folder}", or copy it again'
@@ -181,7 +181,7 @@ def header(films: int, size: int) -> bytes:
     return content.getvalue()
 
 
-def has_header(path: Path, films: int, size: int) -> bool:
+def _has_header(path: Path, films: int, size: int) -> bool:
     """Whether `films.npy` begins as it must."""
     expected = header(films, size)
     with path.open("rb") as file:

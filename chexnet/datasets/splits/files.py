@@ -16,9 +16,9 @@ from chexnet.datasets.manifest import Manifest
 from chexnet.datasets.splits.by_patient import Split
 from chexnet.tables import BadTable, SplitLists, hash_image_ids, match_images, read_image_list, read_table
 
-TRAIN_VAL = "train_val"
-_PARTS = ("train", TRAIN_VAL, "validation", "test")
-_SPELLINGS = {"val": "validation", "valid": "validation", "training": "train", "trainval": TRAIN_VAL}
+_TRAIN_VAL = "train_val"
+_PARTS = ("train", _TRAIN_VAL, "validation", "test")
+_SPELLINGS = {"val": "validation", "valid": "validation", "training": "train", "trainval": _TRAIN_VAL}
 _LIST_ENDINGS = ("_list", "_ids")
 
 
@@ -67,7 +67,8 @@ def write_split(
         writer.writerow(["image", "patient", "split"])
         for part, rows in parts.items():
             writer.writerows([image, patient, part] for image, patient in rows)
-    path.with_suffix(".json").write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    path.with_suffix(".json").write_text(f"{text}\n", encoding="utf-8")
     return written
 
 

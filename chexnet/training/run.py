@@ -237,7 +237,7 @@ def _claim(folder: Path, provenance: dict[str, Any], data: TrainingData, *, writ
 def _recorded(path: Path) -> dict[str, Any]:
     """The record of a run that is already in the folder."""
     try:
-        held = json.loads(path.read_text())
+        held = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         held = error
     if not isinstance(held, dict):
