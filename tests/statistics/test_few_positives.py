@@ -65,8 +65,11 @@ def test_the_interval_covers_in_2000_studies_of_every_kind(positives, lowest, tr
 
 
 @pytest.mark.slow
-def test_the_script_reproduces_the_table_of_the_documentation():
-    command = [sys.executable, "benchmarks/coverage.py", "--positives", "5"]
+@pytest.mark.parametrize(
+    "script", [["benchmarks/coverage.py", "--positives", "5"], ["benchmarks/false_alarms.py"]]
+)
+def test_the_scripts_reproduce_the_tables_of_the_documentation(script):
+    command = [sys.executable, *script]
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     documented = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
     for line in printed.splitlines():
