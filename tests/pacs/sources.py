@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 from pydicom import DataElement, Dataset, dcmread
-from pydicom.uid import generate_uid
 
 from chexnet.classifier import Prediction
+from chexnet.pacs.objects.identifiers import derived_uid
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "chexnet" / "examples" / "synthetic_thorax_opacity.dcm"
 
@@ -23,7 +23,7 @@ def source(name: str, change: Change = lambda dataset: None) -> bytes:
     """The synthetic thorax with its own UIDs, changed."""
     dataset = dcmread(EXAMPLE)
     for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
-        setattr(dataset, keyword, generate_uid(prefix=None, entropy_srcs=[name, keyword]))
+        setattr(dataset, keyword, derived_uid("test", name, keyword))
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     dataset.PatientID = name
     change(dataset)

@@ -1,0 +1,85 @@
+"""Files that wait: written whole, on the disk before anybody is told so."""
+
+import os
+import shutil
+import uuid
+from pathlib import Path
+from typing import BinaryIO
+
+from chexnet._files import UNFINISHED
+
+
+class Spool:
+    """A folder with `incoming/` for images and `results/` for what is made of them.
+
+    Args:
+        folder: made if missing, with all that is below it closed to others.
+
+    Raises:
+        OSError: it cannot be made or written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for name in ("incoming", "results"):
+            (folder / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.chmod(0o700)
+
+    def begin(self) -> "Unfinished":
+        """A new incoming file, to be written and kept."""
+        return Unfinished(self.folder / "incoming", f"{uuid.uuid4().hex}.dcm")
+
+    def write(self, name: str, content: bytes) -> str:
+        """Write a result; its path in the spool. The same name gets the same bytes."""
+        path = self.folder / "results" / name
+        if not (path.exists() and path.read_bytes() == content):
+            unfinished = Unfinished(path.parent, path.name)
+            unfinished.file.write(content)
+            unfinished.keep()
+        return f"results/{name}"
+
+    def read(self, file: str) -> bytes:
+        """The bytes of a file, by its path in the spool."""
+        return (self.folder / file).read_bytes()
+
+    def remove(self, file: str) -> None:
+        """Remove a file, if it is there."""
+        (self.folder / file).unlink(missing_ok=True)
+
+    def free_mb(self) -> float:
+        """Free disk space, in units of 10**6 bytes."""
+        return shutil.disk_usage(self.folder).free / 1e6
+
+    def sweep(self) -> int:
+        """Remove what was never finished, at the start; how many files. None of it was acknowledged."""
+        leftovers = [*self.folder.glob(f"*/*{UNFINISHED}")]
+        for path in leftovers:
+            path.unlink(missing_ok=True)
+        return len(leftovers)
+
+
+class Unfinished:
+    """A file that is being written; it appears under its name by `keep`."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._path = folder / name
+        self._partial = folder / f"{name}{UNFINISHED}"
+        self.file: BinaryIO = self._partial.open("wb")
+
+    def keep(self) -> str:
+        """Bytes, then name, then folder onto the disk; the path in the spool."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        self.file.close()
+        self._partial.replace(self._path)
+        descriptor = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        return f"{self._path.parent.name}/{self._path.name}"
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        self.file.close()
+        self._partial.unlink(missing_ok=True)
