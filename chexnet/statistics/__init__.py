@@ -46,6 +46,7 @@ from chexnet.statistics.multireader import (
     DifferenceTest,
     ModalityComparison,
     Raters,
+    bootstrap_covariance,
     compare_modalities,
     jackknife_covariance,
     raters_of,
@@ -120,6 +121,7 @@ from chexnet.statistics.thresholds import (
 )
 
 __all__ = [
+    "bootstrap_covariance",
     "FALSE_MARKS",
     "FrocCurve",
     "Marks",

@@ -108,6 +108,25 @@ def jackknife_covariance(raters: Raters, clusters: int) -> Float[np.ndarray, "ra
     return covariance
 
 
+def bootstrap_covariance(
+    raters: Raters, clusters: int, *, samples: int = 1000, seed: int = 0
+) -> Float[np.ndarray, "raters raters"]:
+    """The same covariance from resamples of patients; exists where the jackknife's does not.
+
+    Raises:
+        NotEstimable: fewer than two patients, or a number is undefined in more than 5 % of the resamples.
+    """
+    blocks = resample_counts(clusters, samples, np.random.default_rng(seed))
+    drawn = np.concatenate([raters(counts) for counts in blocks], axis=1)
+    defined = ~np.isnan(drawn).any(axis=0)
+    if defined.mean() < 0.95:
+        raise NotEstimable(
+            f"covariance not estimable: {1 - defined.mean():.0%} of the resamples have no value"
+        )
+    covariance: Float[np.ndarray, "raters raters"] = np.cov(drawn[:, defined])
+    return covariance
+
+
 def compare_modalities(
     estimates: Float[np.ndarray, "2 readers"],
     covariance: Float[np.ndarray, "2 readers 2 readers"],

@@ -1,6 +1,5 @@
 """Two models on the same patients, in numbers other than the AUROC: AUPRC, Brier score, calls."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +9,8 @@ from chexnet.statistics.arguments import binary, identities, real, validated
 from chexnet.statistics.bootstrap import SAMPLES, bootstrap, clusters_of, percentile_interval
 from chexnet.statistics.calibration import check_probabilities
 from chexnet.statistics.estimate import Estimate, NotEstimable
-from chexnet.statistics.paired_permutation import PairedTest, permutation_test_of_means
+from chexnet.statistics.paired_permutation import permutation_test_of_means
 from chexnet.statistics.resampled_auroc import Ranking
-from chexnet.statistics.t_distribution import t_quantile
 
 
 @dataclass(frozen=True)
@@ -134,12 +132,7 @@ def _of_means(
     seed: int,
 ) -> PairedDifference:
     """Difference of two means, its interval from the patients' residuals, and a test by exchange."""
-    difference = first - second
-    tested: PairedTest = permutation_test_of_means(difference, owner, samples=samples, seed=seed)
-    own = clusters_of(owner, difference.size)
-    patients = int(own.max()) + 1
-    residuals = np.bincount(own, difference - tested.difference) / difference.size
-    error = math.sqrt(float(np.sum(residuals**2)) * patients / (patients - 1))
-    half = t_quantile(confidence, float(patients - 1)) * error
-    estimate = Estimate(tested.difference, tested.difference - half, tested.difference + half)
-    return PairedDifference(float(first.mean()), float(second.mean()), estimate, tested.p_value)
+    tested = permutation_test_of_means(
+        first - second, owner, samples=samples, confidence=confidence, seed=seed
+    )
+    return PairedDifference(float(first.mean()), float(second.mean()), tested.difference, tested.p_value)

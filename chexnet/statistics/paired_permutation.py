@@ -5,16 +5,19 @@ difference of the AUROCs is then a sum of one term per image, and the exchange t
 (Bandos, Rockette and Gur, Statistics in Medicine 24, 2005). All images of a patient are exchanged together.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from chexnet.arrays import Bool, Float, Shaped
+from chexnet.arrays import Bool, Float, Int, Shaped
 from chexnet.statistics.arguments import binary, identities, real, validated
 from chexnet.statistics.bootstrap import BLOCK, SAMPLES, clusters_of, weigh
-from chexnet.statistics.estimate import NotEstimable
+from chexnet.statistics.delong import deviations
+from chexnet.statistics.estimate import Estimate, NotEstimable
 from chexnet.statistics.few_positives import patients_of_classes
 from chexnet.statistics.roc import auroc, check_no_nan, check_two_classes, doubled_midranks
+from chexnet.statistics.t_distribution import t_quantile
 
 _FEWEST_PATIENTS = 5
 """Patients in the smaller class below which two models are not compared: no real difference could show."""
@@ -25,11 +28,11 @@ class PairedTest:
     """A difference measured on the same patients.
 
     Attributes:
-        difference: first less second.
+        difference: first less second, with its interval by patient (t distribution).
         p_value: two-sided share of the exchanges that differ at least as much, never 0.
     """
 
-    difference: float
+    difference: Estimate
     p_value: float
 
 
@@ -41,6 +44,7 @@ def permutation_test_of_aurocs(
     patients: Shaped[np.ndarray, " images"] | None = None,
     *,
     samples: int = SAMPLES,
+    confidence: float = 0.95,
     seed: int = 0,
 ) -> PairedTest:
     """Paired test of two AUROCs by exchanging the models' ranks, patient by patient.
@@ -66,9 +70,10 @@ def permutation_test_of_aurocs(
             f"at least {_FEWEST_PATIENTS} needed"
         )
     terms = _terms(labels, doubled_midranks(first), doubled_midranks(second))
+    owner = clusters_of(patients, labels.size)
     return PairedTest(
-        auroc(labels, first) - auroc(labels, second),
-        sign_flip_p_value(np.bincount(clusters_of(patients, labels.size), terms), samples, seed),
+        _difference(labels, first, second, owner, confidence),
+        _sign_flip_p_value(np.bincount(owner, terms), samples, seed),
     )
 
 
@@ -78,6 +83,7 @@ def permutation_test_of_means(
     patients: Shaped[np.ndarray, " images"] | None = None,
     *,
     samples: int = SAMPLES,
+    confidence: float = 0.95,
     seed: int = 0,
 ) -> PairedTest:
     """Paired test of a mean difference, such as of two models' squared errors (Brier scores), by patient.
@@ -90,15 +96,22 @@ def permutation_test_of_means(
         ValueError: a value is NaN.
     """
     check_no_nan(values)
-    sums = np.bincount(clusters_of(patients, values.size), values)
+    owner = clusters_of(patients, values.size)
+    sums = np.bincount(owner, values)
     if sums.size < _FEWEST_PATIENTS:
         raise NotEstimable(
             f"comparison not estimable: {sums.size} patients, at least {_FEWEST_PATIENTS} are needed"
         )
-    return PairedTest(float(values.mean()), sign_flip_p_value(sums / values.size, samples, seed))
+    mean = float(values.mean())
+    residuals = np.bincount(owner, values - mean) / values.size
+    error = math.sqrt(float(np.sum(residuals**2)) * sums.size / (sums.size - 1))
+    half = t_quantile(confidence, float(sums.size - 1)) * error
+    return PairedTest(
+        Estimate(mean, mean - half, mean + half), _sign_flip_p_value(sums / values.size, samples, seed)
+    )
 
 
-def sign_flip_p_value(terms: Float[np.ndarray, " patients"], samples: int, seed: int) -> float:
+def _sign_flip_p_value(terms: Float[np.ndarray, " patients"], samples: int, seed: int) -> float:
     """How often random signs make the sum of the terms at least as large as it is."""
     generator = np.random.default_rng(seed)
     observed, largest = abs(float(terms.sum())), float(np.abs(terms).sum())
@@ -110,6 +123,28 @@ def sign_flip_p_value(terms: Float[np.ndarray, " patients"], samples: int, seed:
         # Sums of the same terms in another order may differ in the last digits.
         reached += int(np.count_nonzero(sums >= observed - 1e-12 * largest))
     return (1 + reached) / (1 + samples)
+
+
+def _difference(
+    labels: Bool[np.ndarray, " images"],
+    first: Float[np.ndarray, " images"],
+    second: Float[np.ndarray, " images"],
+    owner: Int[np.ndarray, " images"],
+    confidence: float,
+) -> Estimate:
+    """DeLong's clustered interval with Satterthwaite's degrees of freedom, which few positives make few."""
+    value = auroc(labels, first) - auroc(labels, second)
+    pulls = zip(deviations(labels, first, owner), deviations(labels, second, owner), strict=True)
+    positive, negative = (one - other for one, other in pulls)
+    sizes = patients_of_classes(labels, owner)
+    parts = [float(np.sum(p**2)) * n / (n - 1) for p, n in zip((positive, negative), sizes, strict=True)]
+    variance = sum(parts) + 2 * float(positive @ negative) * positive.size / (positive.size - 1)
+    if variance <= 1e-15:
+        # Both rank alike, or differ by the same amount everywhere.
+        return Estimate(value, reason="interval not estimable: no patient's ranks differ from the others'")
+    freedom = sum(parts) ** 2 / sum(part**2 / (n - 1) for part, n in zip(parts, sizes, strict=True))
+    half = t_quantile(confidence, freedom) * math.sqrt(variance)
+    return Estimate(value, max(value - half, -1.0), min(value + half, 1.0))
 
 
 def _terms(

@@ -12,6 +12,7 @@ from chexnet.statistics import (
     Ranking,
     auroc,
     auroc_covariance,
+    bootstrap_covariance,
     compare_modalities,
     jackknife_covariance,
     raters_of,
@@ -109,6 +110,9 @@ def test_the_jackknife_covariance_of_a_mean_is_its_textbook_covariance():
     values = np.random.default_rng(3).normal(size=(3, 40))
     raters = lambda counts: values @ counts / counts.sum(axis=0)  # noqa: E731
     np.testing.assert_allclose(jackknife_covariance(raters, 40), np.cov(values) / 40, rtol=1e-5)
+    # The bootstrap's divides by n, and 20,000 resamples leave about 1 % of noise.
+    bootstrapped = bootstrap_covariance(raters, 40, samples=20_000)
+    np.testing.assert_allclose(bootstrapped * 40 / 39, np.cov(values) / 40, rtol=0.05, atol=5e-4)
 
 
 def test_the_two_way_bootstrap_spreads_over_readers_and_patients():

@@ -50,7 +50,7 @@ def test_the_p_value_is_that_of_all_exchanges():
     result = permutation_test_of_aurocs(labels, first, second, patients, samples=20_000)
     # 20,000 random exchanges: standard error at most 0.35 %.
     assert result.p_value == pytest.approx(reached / total, abs=0.012)
-    assert result.difference == pytest.approx(auroc(labels, first) - auroc(labels, second))
+    assert result.difference.value == pytest.approx(auroc(labels, first) - auroc(labels, second))
 
 
 def rejections(positives, studies, seed=0, images=1):
@@ -103,4 +103,27 @@ def test_squared_errors_are_compared_by_patient():
     patients = np.repeat(np.arange(30), 20)
     by_patient = permutation_test_of_means(difference, patients)
     assert permutation_test_of_means(difference).p_value < 0.01 < by_patient.p_value
-    assert by_patient.difference == pytest.approx(difference.mean())
+    assert by_patient.difference.value == pytest.approx(difference.mean())
+
+
+@pytest.mark.parametrize("positives", [5, 10])
+def test_the_interval_of_the_difference_covers_with_few_positives(positives):
+    generator = np.random.default_rng(positives)
+    held = wald = 0
+    for _ in range(400):
+        labels, first, second = study(generator, positives)
+        estimate = permutation_test_of_aurocs(labels, first, second, samples=1).difference
+        held += estimate.low <= 0 <= estimate.high
+        wald += not compare_aurocs(labels, first, second).difference.excludes(0.0)
+    # Standard error 1.1 %.
+    assert held / 400 >= 0.925
+    assert wald < held
+
+
+def test_the_interval_with_many_patients_is_delongs():
+    labels, first, second = study(np.random.default_rng(8), 300, 600)
+    patients = np.arange(900) // 3
+    ours = permutation_test_of_aurocs(labels, first, second, patients, samples=1).difference
+    assert ours.interval == pytest.approx(
+        compare_aurocs(labels, first, second, patients=patients).difference.interval, abs=1e-3
+    )
