@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from chexnet.cli.inputs import column_names, find_subject
+from chexnet.cli.inputs import column_names, find_subject, operating_rule
 from chexnet.cli.shared import (
     FILE,
     Decorated,
@@ -100,7 +100,7 @@ def run_evaluation(
             given=options["thresholds"],
             validation=options["validation"],
             validation_labels=options["validation_labels"],
-            policy=options["policy"],
+            policy=operating_rule(options, "sensitivity_90"),
         )
         return evaluate(
             subject.predictions,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from chexnet.evaluation import Localisation, Thresholds
     from chexnet.evaluation.model_run import Film
     from chexnet.leakage import TrainingImages
+    from chexnet.statistics import OperatingRule, Policy, Rule
     from chexnet.tables import Predictions
+
+
+RULES: tuple["Rule", ...] = ("sensitivity", "specificity", "alarm_rate", "threshold_probability")
+"""Rules with a flag of their own."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,31 @@ def column_names(options: Mapping[str, Any], tables: Iterable[Path | None]) -> C
     )
     refuse_unknown_columns(names, tables)
     return names
+
+
+def operating_rule(options: Mapping[str, Any], default: "Policy") -> "OperatingRule | Policy":
+    """The rule that was asked for by its own flag, else the policy.
+
+    Args:
+        default: the policy where none was asked for. F1 suits the comparison with readers by F1 only: for a
+            rare finding its threshold moves between very different sensitivities.
+
+    Raises:
+        click.UsageError: two rules, or a share outside 0 to 1.
+    """
+    from chexnet.statistics import OperatingRule
+
+    given = {name: value for name in RULES if (value := options[f"rule_{name}"]) is not None}
+    if not given:
+        return cast("Policy", options["policy"] or default)
+    if len(given) > 1:
+        flags = " and ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise click.UsageError(f"{flags}: choose one")
+    name, value = next(iter(given.items()))
+    try:
+        return OperatingRule(name, value)
+    except ValueError as error:
+        raise click.UsageError(f"--{name.replace('_', '-')} {value}: expected a share such as 0.9") from error
 
 
 def find_subject(path: Path, images: Path | None, progress: Progress | None = None) -> Subject:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from chexnet.cli.inputs import column_names, parse_thresholds
+from chexnet.cli.inputs import column_names, operating_rule, parse_thresholds
 from chexnet.cli.shared import (
     FILE,
     build,
@@ -77,7 +77,7 @@ def run_readers(
         read,
         validation=options["validation"],
         validation_labels=options["validation_labels"],
-        policy=options["policy"],
+        policy=operating_rule(options, "max_f1"),
         names=names,
     )
     found = [

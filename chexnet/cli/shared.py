@@ -54,6 +54,27 @@ table_options = together(
 )
 """How a table names its columns; ``chexnet.cli.inputs.column_names`` reads them."""
 
+rule_options = together(
+    *(
+        click.option(
+            f"--{name.replace('_', '-')}",
+            f"rule_{name}",
+            type=float,
+            metavar="SHARE",
+            help=words,
+        )
+        for name, words in {
+            "sensitivity": "Instead of --policy: the highest threshold with at least this sensitivity.",
+            "specificity": "Instead of --policy: the lowest threshold with at least this specificity.",
+            "alarm_rate": "Instead of --policy: the lowest threshold that calls at most this share of "
+            "images.",
+            "threshold_probability": "Instead of --policy: this probability p. It is right where a missed "
+            "finding weighs (1 - p) / p times a false alarm; it needs no --validation.",
+        }.items()
+    )
+)
+"""Operating points by what they are to reach; ``chexnet.cli.inputs.operating_rule`` reads them."""
+
 validation_options = together(
     click.option(
         "--validation",
@@ -65,10 +86,9 @@ validation_options = together(
     click.option(
         "--policy",
         type=click.Choice(list(POLICIES)),
-        default="max_f1",
-        show_default=True,
-        help="How thresholds are chosen on --validation.",
+        help="How thresholds are chosen on --validation. Default: sensitivity_90; against readers max_f1.",
     ),
+    rule_options,
 )
 """Where thresholds come from."""
 

@@ -16,9 +16,11 @@ from chexnet.statistics import (
     Decisions,
     Estimate,
     NotEstimable,
+    OperatingRule,
     Ranking,
     auroc_score_interval,
     measure_calibration,
+    operating_point,
     patients_of_classes,
     rates,
 )
@@ -26,6 +28,9 @@ from chexnet.tables import Cohort
 
 FEWEST_PATIENTS = 10
 """Patients in either class below which a number is shown but nothing is concluded from it."""
+
+_THRESHOLD_SAMPLES = 500
+"""Resamples of validation and test patients together, for the uncertainty of a threshold."""
 
 RATES = ("sensitivity", "specificity", "ppv", "npv")
 DECISIONS = ("f1", *RATES)
@@ -93,14 +98,38 @@ def estimate_auroc(sample: Sample, measurements: Measurements, name: str) -> Est
 
 
 def estimate_decisions(
-    sample: Sample, threshold: float, measurements: Measurements, finding: str
-) -> dict[str, Estimate]:
-    """F1, sensitivity, specificity, PPV and NPV at a threshold, with intervals by patient."""
+    sample: Sample,
+    threshold: float,
+    measurements: Measurements,
+    name: str,
+    chosen: tuple[OperatingRule, Sample] | None = None,
+) -> tuple[Estimate, dict[str, Estimate]]:
+    """The threshold; and F1, sensitivity, specificity, PPV and NPV at it, with intervals by patient.
+
+    Args:
+        name: under which F1 was prepared.
+        chosen: the rule and the validation images that gave the threshold. With them all intervals but F1's
+            include the uncertainty of the threshold itself.
+    """
+    confidence = measurements.confidence
     calls = sample.probabilities >= threshold
-    found = rates(sample.present, calls, sample.clusters, confidence=measurements.confidence)
-    return {
-        "f1": measurements.measure(f"f1/{finding}"),
-        **{name: getattr(found, name) for name in RATES},
+    of_threshold = Estimate(threshold)
+    found = rates(sample.present, calls, sample.clusters, confidence=confidence)
+    if chosen is not None and sample.present.any() and not sample.present.all():
+        rule, validation = chosen
+        point = operating_point(
+            (validation.present, validation.probabilities, validation.clusters),
+            sample.present,
+            sample.probabilities,
+            sample.clusters,
+            rule,
+            samples=_THRESHOLD_SAMPLES,
+            confidence=confidence,
+        )
+        of_threshold, found = point.threshold, point.rates
+    return of_threshold, {
+        "f1": measurements.measure(name),
+        **{one: getattr(found, one) for one in RATES},
     }
 
 

@@ -68,6 +68,7 @@ class FindingResult:
         ece: expected calibration error, 15 bins of equal width; without interval, as resampling
             biases it upwards.
         threshold: from validation; None where there is none.
+        threshold_interval: over the patients it was chosen on; None where it was given.
         decisions: F1, sensitivity, specificity, PPV and NPV at the threshold.
         above: published systems whose AUROC lies below the interval of this one; empty with fewer than
             ``FEWEST_PATIENTS`` patients in either class.
@@ -84,6 +85,7 @@ class FindingResult:
     calibration: CalibrationMeasures
     ece: float | None
     threshold: float | None
+    threshold_interval: tuple[float, float] | None
     decisions: Mapping[str, Estimate]
     above: Sequence[str]
 
@@ -245,6 +247,12 @@ def _finding(
     sample = sample_of(cohort, finding)
     threshold = thresholds.get(finding) if thresholds else None
     auroc = estimate_auroc(sample, measurements, f"auroc/{finding}")
+    of_threshold: Estimate = Estimate(None)
+    decisions: dict[str, Estimate] = {}
+    if thresholds is not None and threshold is not None:
+        of_threshold, decisions = estimate_decisions(
+            sample, threshold, measurements, f"f1/{finding}", thresholds.chosen(finding)
+        )
     enough = min(sample.patients_of_classes) >= FEWEST_PATIENTS
     positive_patients, negative_patients = sample.patients_of_classes
     return FindingResult(
@@ -259,6 +267,7 @@ def _finding(
         calibration=estimate_calibration(sample, measurements.confidence),
         ece=expected_calibration_error(sample.present, sample.probabilities) if sample.present.size else None,
         threshold=threshold,
-        decisions={} if threshold is None else estimate_decisions(sample, threshold, measurements, finding),
+        threshold_interval=of_threshold.interval,
+        decisions=decisions,
         above=systems_below(finding, auroc.low) if published and enough else [],
     )

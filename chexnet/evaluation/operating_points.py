@@ -3,14 +3,15 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from chexnet.arrays import Bool
+from chexnet.evaluation.discrimination import Sample, sample_of
 from chexnet.leakage import Side, refuse_shared_patients
-from chexnet.statistics import POLICIES, NotEstimable, Policy
+from chexnet.statistics import POLICIES, NotEstimable, OperatingRule, Policy
 from chexnet.tables import (
     Cohort,
     ColumnNames,
@@ -24,6 +25,13 @@ from chexnet.tables import (
     same_finding,
 )
 
+_RULES = {
+    "max_f1": OperatingRule("max_f1"),
+    "youden": OperatingRule("youden"),
+    "sensitivity_90": OperatingRule("sensitivity", 0.9),
+}
+"""The rules behind the names of policies; reader_f1 of the paper has none."""
+
 
 @dataclass(frozen=True)
 class Thresholds:
@@ -32,11 +40,15 @@ class Thresholds:
     Attributes:
         source: where they come from, for the reader of a table.
         not_estimable: findings without a threshold, with the reason.
+        rule: how they were chosen; None where they were given, or by a rule without a name here.
+        validation: the images they were chosen on, by finding, so that their uncertainty can be counted.
     """
 
     values: Mapping[str, float]
     source: str
     not_estimable: Mapping[str, str]
+    rule: OperatingRule | None = None
+    validation: Mapping[str, Sample] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for finding, value in self.values.items():
@@ -47,6 +59,12 @@ class Thresholds:
         """The threshold of one finding, however its name is spelled; None where there is none."""
         key = same_finding(finding)
         return next((value for name, value in self.values.items() if same_finding(name) == key), None)
+
+    def chosen(self, finding: str) -> tuple[OperatingRule, Sample] | None:
+        """The rule and the validation images behind a finding's threshold; None where it was given."""
+        key = same_finding(finding)
+        sample = next((one for name, one in self.validation.items() if same_finding(name) == key), None)
+        return None if self.rule is None or sample is None else (self.rule, sample)
 
     def of(self, finding: str) -> float:
         """The threshold of one finding, however its name is spelled.
@@ -69,9 +87,11 @@ def find_thresholds(
     given: Path | None,
     validation: Path | None,
     validation_labels: Path | None,
-    policy: Policy,
+    policy: Policy | OperatingRule,
 ) -> Thresholds | None:
-    """Thresholds from a JSON file, or the best on validation predictions; None if neither is named.
+    """Thresholds from a JSON file, or chosen on validation predictions; None if neither is named.
+
+    A threshold probability is its own threshold, and needs no validation images.
 
     Raises:
         ValueError: both are named, or validation and test share an image or a patient, or a threshold is
@@ -84,7 +104,7 @@ def find_thresholds(
     if given:
         return _for_findings_of(test, thresholds_from_json(given), given, names)
     if not validation:
-        return None
+        return _without_validation(test, names, policy)
     chosen = read_cohort(validation, validation_labels or labels, names)
     tested = read_cohort(test, labels, names) if isinstance(test, Path) else join_file(test, labels, names)
     refuse_shared_patients(
@@ -101,7 +121,7 @@ def find_reader_thresholds(
     *,
     validation: Path | None,
     validation_labels: Path | None,
-    policy: Policy,
+    policy: Policy | OperatingRule,
     names: ColumnNames,
 ) -> Thresholds:
     """The model's thresholds for a reader study, never from the images that were read.
@@ -129,26 +149,45 @@ def find_reader_thresholds(
 
 
 def choose_thresholds(
-    validation: Cohort, policy: Policy = "max_f1", rows: Bool[np.ndarray, " images"] | None = None
+    validation: Cohort,
+    policy: Policy | OperatingRule = "max_f1",
+    rows: Bool[np.ndarray, " images"] | None = None,
 ) -> Thresholds:
-    """The best threshold for each finding on validation images.
+    """A threshold for each finding, chosen on validation images.
 
     Args:
+        policy: the name of a policy, or a rule such as ``OperatingRule("sensitivity", 0.9)``.
         rows: the validation images to use; all by default.
     """
     rows = np.ones(len(validation.labels.images), dtype=bool) if rows is None else rows
-    values, reasons = {}, {}
+    rule = policy if isinstance(policy, OperatingRule) else _RULES.get(policy)
+    values, reasons, samples = {}, {}, {}
     for finding in validation.findings:
-        chosen = rows & validation.known(finding)
+        sample = sample_of(validation, finding, rows)
         try:
-            values[finding] = POLICIES[policy](
-                validation.present(finding)[chosen], validation.probabilities(finding)[chosen]
-            )
+            if isinstance(policy, OperatingRule):
+                values[finding] = policy.choose(sample.present, sample.probabilities)
+            else:
+                values[finding] = POLICIES[policy](sample.present, sample.probabilities)
+            samples[finding] = sample
         except NotEstimable as error:
             reasons[finding] = f"no threshold: {error}"
     patients = np.unique(validation.clusters[rows]).size
-    source = f"{policy} on {int(rows.sum()):,} validation images of {patients:,} patients"
-    return Thresholds(values, source, reasons)
+    name = policy if isinstance(policy, str) else f"{policy.name} {policy.value:g}"
+    source = f"{name} on {int(rows.sum()):,} validation images of {patients:,} patients"
+    return Thresholds(values, source, reasons, rule, samples)
+
+
+def _without_validation(
+    test: Predictions | Path, names: ColumnNames, policy: Policy | OperatingRule
+) -> Thresholds | None:
+    """The threshold probability itself for every finding that was predicted; None for other policies."""
+    if not isinstance(policy, OperatingRule):
+        return None
+    if policy.name != "threshold_probability" or policy.value is None:
+        raise ValueError(f"a threshold by {policy.name} is chosen on `validation` images; name them")
+    findings = prediction_columns(read_table(test), names) if isinstance(test, Path) else test.findings
+    return Thresholds(dict.fromkeys(findings, policy.value), f"threshold probability {policy.value:g}", {})
 
 
 def thresholds_from_json(path: Path) -> Thresholds:

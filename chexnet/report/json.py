@@ -210,6 +210,7 @@ def _finding(result: FindingResult) -> dict[str, Any]:
     }
     if result.threshold is not None:
         fields["threshold"] = result.threshold
+        fields["threshold_ci"] = result.threshold_interval
     for name, measure in result.decisions.items():
         fields |= measure_fields(name, measure)
     return fields

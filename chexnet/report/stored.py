@@ -101,6 +101,7 @@ def _finding(entry: _Entry) -> FindingResult:
         calibration=_calibration(entry),
         ece=entry["ece"],
         threshold=entry.get("threshold"),
+        threshold_interval=read_estimate(entry, "threshold").interval if "threshold" in entry else None,
         decisions={name: read_estimate(entry, name) for name in DECISIONS if name in entry},
         above=list(entry["above"]),
     )

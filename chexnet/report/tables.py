@@ -160,11 +160,19 @@ def other_measures(evaluation: Evaluation) -> Grid:
 def operating_points(evaluation: Evaluation) -> Grid:
     """F1, sensitivity, specificity, PPV and NPV at the thresholds."""
     rows = [
-        [display_name(name), f"{one.threshold:.4g}", *(one.decisions[which].text(3) for which in DECISIONS)]
+        [display_name(name), _threshold(one), *(one.decisions[which].text(3) for which in DECISIONS)]
         for name, one in evaluation.findings.items()
         if one.threshold is not None
     ]
     return Grid(["finding", "threshold", "F1", "sensitivity", "specificity", "PPV", "NPV"], rows)
+
+
+def _threshold(one: FindingResult) -> str:
+    """With its interval over the validation patients; small thresholds need four digits that count."""
+    if one.threshold_interval is None:
+        return f"{one.threshold:.4g}"
+    low, high = one.threshold_interval
+    return f"{one.threshold:.4g} ({low:.3g}–{high:.3g})"
 
 
 def comparison_grid(comparison: ModelComparison) -> Grid:

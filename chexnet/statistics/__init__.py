@@ -54,7 +54,7 @@ from chexnet.statistics.multireader import (
     two_way_bootstrap,
 )
 from chexnet.statistics.net_benefit import DecisionCurve, decision_curve
-from chexnet.statistics.operating_rules import OperatingPoint, OperatingRule, operating_point
+from chexnet.statistics.operating_rules import OperatingPoint, OperatingRule, Rule, operating_point
 from chexnet.statistics.paired_differences import (
     CallComparison,
     PairedDifference,
@@ -159,6 +159,7 @@ __all__ = [
     "measure_calibration",
     "OperatingPoint",
     "OperatingRule",
+    "Rule",
     "operating_point",
     "Rates",
     "kappa_estimate",
