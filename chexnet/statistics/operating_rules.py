@@ -60,6 +60,7 @@ class OperatingRule:
             raise ValueError(f"expected positive costs, got {false_alarm} and {missed_finding}")
         return cls("threshold_probability", false_alarm / (false_alarm + missed_finding))
 
+    @validated(labels=binary, probabilities=real)
     def choose(
         self, labels: Bool[np.ndarray, " images"], probabilities: Float[np.ndarray, " images"]
     ) -> float:
