@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from chexnet.cli.inputs import column_names, find_subject, operating_rule
+from chexnet.cli.inputs import column_names, find_subject, find_training, operating_rule, warn_of_training
 from chexnet.cli.shared import (
     FILE,
     Decorated,
@@ -19,7 +19,6 @@ from chexnet.cli.shared import (
     validation_options,
 )
 from chexnet.evaluation import EvaluateOptions, Evaluation, evaluate, find_thresholds
-from chexnet.leakage import find_training_images
 from chexnet.report import evaluation_json, show_evaluation, write_json
 
 _OTHER_TABLES = ("against", "validation", "validation_labels", "readings")
@@ -52,7 +51,7 @@ def evaluation_options(function: Decorated) -> Decorated:
         click.option(
             "--trained-on",
             type=FILE,
-            help="Names of the training images, one per line: warns of contamination.",
+            help="Names of the training images, one per line, or the model file: warns of contamination.",
         ),
         options_from(EvaluateOptions),
     )(function)
@@ -81,8 +80,7 @@ def command(
         if json_path:
             write_json(evaluation_json(result), json_path)
     click.echo(show_evaluation(result))
-    if result.contamination and result.contamination.found:
-        click.secho(result.contamination.message, fg="red", err=True)
+    warn_of_training(result.contamination)
 
 
 def run_evaluation(
@@ -109,6 +107,6 @@ def run_evaluation(
             names=names,
             thresholds=thresholds or subject.thresholds,
             against=options["against"],
-            training=find_training_images(options["trained_on"], labels, names, subject.training),
+            training=find_training(options["trained_on"], labels, names, subject.training),
             progress=progress,
         )

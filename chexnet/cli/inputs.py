@@ -14,7 +14,7 @@ from chexnet.tables import ColumnNames, refuse_unknown_columns, same_finding
 if TYPE_CHECKING:
     from chexnet.evaluation import Localisation, Thresholds
     from chexnet.evaluation.model_run import Film
-    from chexnet.leakage import TrainingImages
+    from chexnet.leakage import Contamination, TrainingImages
     from chexnet.statistics import OperatingRule, Policy, Rule
     from chexnet.tables import Predictions
 
@@ -96,7 +96,9 @@ def find_subject(path: Path, images: Path | None, progress: Progress | None = No
     if path.suffix.lower() != ".onnx":
         if images is not None:
             raise click.UsageError("--images is for a model file (.onnx); a table already holds predictions")
-        return Subject(path)
+        from chexnet.evaluation.model_run import training_of_predictions
+
+        return Subject(path, training=training_of_predictions(path))
     if images is None:
         raise click.UsageError(f"{path} is a model file; name the radiographs to predict with --images")
     # Imported here: a table needs no network runtime.
@@ -104,6 +106,27 @@ def find_subject(path: Path, images: Path | None, progress: Progress | None = No
 
     run = run_model(path, images, progress)
     return Subject(run.predictions, run.thresholds, run.training)
+
+
+def find_training(
+    trained_on: Path | None, labels: Path, names: ColumnNames, of_model: "TrainingImages | None"
+) -> "TrainingImages | None":
+    """What is known of the training images: from a list, a model file, or the model that predicted."""
+    from chexnet.leakage import find_training_images
+
+    if trained_on is None or trained_on.suffix.lower() != ".onnx":
+        return find_training_images(trained_on, labels, names, of_model)
+    # Imported here: a list needs no network runtime.
+    from chexnet.classifier import load
+    from chexnet.evaluation.model_run import training_of
+
+    return training_of(load(trained_on, threads=1))
+
+
+def warn_of_training(contamination: "Contamination | None") -> None:
+    """Say in red on standard error that images which are measured were trained on."""
+    if contamination and contamination.found:
+        click.secho(contamination.message, fg="red", err=True)
 
 
 def parse_thresholds(given: Sequence[str], findings: Sequence[str]) -> dict[str, float]:
@@ -138,6 +161,8 @@ def find_localisation(
     finding: str | None,
     labels: Path,
     names: ColumnNames,
+    *,
+    exclude_seen: bool,
 ) -> "Localisation | None":
     """Localisation on boxed images, if boxes are named.
 
@@ -150,7 +175,9 @@ def find_localisation(
         raise click.UsageError("--boxes needs --images, the folder of the boxed images")
     from chexnet.evaluation import localise_films
 
-    return localise_films(boxes, images, model, labels=labels, finding=finding, names=names)
+    return localise_films(
+        boxes, images, model, labels=labels, finding=finding, names=names, exclude_seen=exclude_seen
+    )
 
 
 def draw_images(shown: Sequence[str], model: Path | None) -> "list[Film]":

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from chexnet.cli.inputs import column_names
+from chexnet.cli.inputs import column_names, warn_of_training
 from chexnet.cli.shared import (
     EXISTING_FOLDER,
     FILE,
@@ -41,6 +41,11 @@ from chexnet.tables import IMAGE_SIDE
 )
 @samples_option
 @click.option("--seed", default=0, show_default=True, help="Of the bootstrap and of the random control.")
+@click.option(
+    "--exclude-seen",
+    is_flag=True,
+    help="Leave out images that the model was trained on, and all images of their patients.",
+)
 @json_file_option
 def command(
     boxes: Path,
@@ -51,6 +56,7 @@ def command(
     image_side: float,
     samples: int,
     seed: int,
+    exclude_seen: bool,
     json_path: Path | None,
     **options: Any,
 ) -> None:
@@ -73,8 +79,10 @@ def command(
             finding=finding,
             image_side=image_side,
             names=column_names(options, (boxes, labels)),
+            exclude_seen=exclude_seen,
             resampling=Resampling(samples=samples, seed=seed),
         )
         if json_path:
             write_json(localisation_json(result), json_path)
     click.echo(show_localisation(result))
+    warn_of_training(result.contamination)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from chexnet.cli.evaluate import evaluation_options, run_evaluation
-from chexnet.cli.inputs import column_names, draw_images, find_localisation
+from chexnet.cli.inputs import column_names, draw_images, find_localisation, warn_of_training
 from chexnet.cli.readers import run_readers
 from chexnet.cli.shared import FILE, errors, finding_option, model_option, progress_bar, threshold_option
 from chexnet.evaluation import ReaderComparison, ReadersOptions
@@ -84,12 +84,14 @@ def command(
                     options["boxes_finding"],
                     labels,
                     column_names(options, ()),
+                    exclude_seen=options["exclude_seen"],
                 ),
                 films=draw_images(options["shown"], options["model"]),
                 commands=[shlex.join(["chexnet", *sys.argv[1:]])],
                 figures=figures,
                 progress=progress,
             )
+    warn_of_training(evaluation.contamination)
     for path in written:
         click.echo(path)
 

@@ -1,10 +1,12 @@
 """From predictions and labels to the numbers of Table 2, with everything a reviewer asks of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Literal
+
+import numpy as np
 
 from chexnet._options import Progress, option
 from chexnet.evaluation.comparison import ModelComparison, compare_models
@@ -20,7 +22,7 @@ from chexnet.evaluation.discrimination import (
 from chexnet.evaluation.measures import Measurements, Resampling
 from chexnet.evaluation.operating_points import Thresholds
 from chexnet.evaluation.subgroups import Gap, Subgroup, add_subgroups, collect_subgroups
-from chexnet.leakage.training_images import Contamination, TrainingImages, find_contamination
+from chexnet.leakage import Contamination, TrainingImages, find_contamination, find_seen
 from chexnet.literature import systems_below
 from chexnet.paper import BOOTSTRAP_SAMPLES, CONFIDENCE
 from chexnet.statistics import CalibrationMeasures, Estimate, WeightedMean, expected_calibration_error
@@ -43,6 +45,10 @@ class EvaluateOptions:
     published: Literal["auto", "always", "never"] = option(
         "auto",
         "Show the published AUROCs of Table 2 beside these: auto where the labels are ChestX-ray14's own.",
+    )
+
+    exclude_seen: bool = option(
+        False, "Leave out images that the model was trained on, and all images of their patients."
     )
 
     def __post_init__(self) -> None:
@@ -171,6 +177,9 @@ def evaluate(
     """
     options = options or EvaluateOptions()
     cohort = _cohort(predictions, labels, names)
+    contamination = None if training is None else find_contamination(cohort.labels, training)
+    if options.exclude_seen:
+        cohort, contamination = _without_seen(cohort, training, contamination)
     published = options.published == "always" or (
         options.published == "auto" and cohort.labels.of_chestxray14
     )
@@ -194,7 +203,7 @@ def evaluate(
         comparison=None
         if against is None
         else compare_models(cohort, _cohort(against, labels, names), options.resampling, progress),
-        contamination=None if training is None else find_contamination(cohort.labels, training),
+        contamination=contamination,
         published=published,
     )
 
@@ -212,6 +221,24 @@ def _cohort(
     if isinstance(labels, Labels):
         raise TypeError("labels already read fit only the predictions they were read for; give their file")
     return read_cohort(Path(predictions), Path(labels), names)
+
+
+def _without_seen(
+    cohort: Cohort, training: TrainingImages | None, contamination: Contamination | None
+) -> tuple[Cohort, Contamination]:
+    """The images that neither were trained on nor are of a patient who was."""
+    if training is None or contamination is None:
+        raise ValueError(
+            "`exclude_seen`: nothing is known of the images that the model was trained on; name the list of "
+            "them, or the model file, with `trained_on`"
+        )
+    seen = find_seen(cohort.labels, training).either
+    if seen.all():
+        raise ValueError(
+            f"`exclude_seen`: no image is left; the model was trained on all {len(seen):,} of them or on "
+            "their patients"
+        )
+    return cohort.take(np.flatnonzero(~seen)), replace(contamination, left_out=int(seen.sum()))
 
 
 def _measured_images(cohort: Cohort) -> MeasuredImages:

@@ -1,16 +1,26 @@
 """Localisation of findings by activation maps, per pathology, with a control and published rows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from chexnet.arrays import Float
 from chexnet.evaluation.measures import Measurements, Resampling
+from chexnet.leakage import Contamination, TrainingImages, find_contamination, find_seen
 from chexnet.statistics import Estimate, WeightedMean, clusters_of
 from chexnet.statistics.box_overlap import THRESHOLDS, FilmLocalisation, localise, random_maps
-from chexnet.tables import IMAGE_SIDE, BadTable, Boxes, ColumnNames, match_images, read_boxes, read_table
+from chexnet.tables import (
+    IMAGE_SIDE,
+    BadTable,
+    Boxes,
+    ColumnNames,
+    Labels,
+    match_images,
+    read_boxes,
+    read_table,
+)
 
 _CONTROLS = 5
 """Random maps a film at least, and two hundred in all; their mean is the control."""
@@ -123,6 +133,7 @@ class Localisation:
     Attributes:
         without_film: boxed films that are not in the folder, or that the model refused.
         resampled: "patients" or "films".
+        contamination: how many of the boxed images the model was trained on; None where nothing is known.
     """
 
     findings: Sequence[FindingLocalisation]
@@ -131,6 +142,7 @@ class Localisation:
     resampled: str
     boxes: str
     model: str
+    contamination: Contamination | None = None
 
 
 def localise_films(
@@ -144,6 +156,7 @@ def localise_films(
     resampling: Resampling | None = None,
     only: Sequence[str] | None = None,
     names: ColumnNames | None = None,
+    exclude_seen: bool = False,
 ) -> Localisation:
     """Run a model on boxed films and score its maps.
 
@@ -153,12 +166,14 @@ def localise_films(
         labels: a table with the patient of each image; without it films are resampled.
         only: findings whose boxes count, for a model that does not know the others.
         names: how the tables name their columns.
+        exclude_seen: leave out images that the model was trained on, and those of their patients.
 
     Raises:
         ValueError: no boxed film is there, or the model does not know a finding.
     """
     # Imported here: scoring plain arrays needs no network runtime.
-    from chexnet.evaluation.model_run import run_maps
+    from chexnet.classifier import load
+    from chexnet.evaluation.model_run import run_maps, training_of
 
     drawn = [
         one for one in read_boxes(boxes, finding, image_side, names) if only is None or one.finding in only
@@ -169,6 +184,7 @@ def localise_films(
         where = "the films given" if isinstance(images, Mapping) else images
         raise ValueError(f"{where}: holds none of the {len(drawn)} boxed films, such as {drawn[0].image}")
     patients = None if labels is None else _patients(labels, [one.image for one in found], names)
+    found, contamination = _judge_training(found, patients, training_of(load(model, threads=1)), exclude_seen)
     return Localisation(
         evaluate_localisation(found, maps, patients, resampling),
         films=len({one.image for one in found}),
@@ -176,7 +192,35 @@ def localise_films(
         resampled="films" if patients is None else "patients",
         boxes=Path(boxes).name,
         model="the model that comes with chexnet" if model is None else Path(model).name,
+        contamination=contamination,
     )
+
+
+def _judge_training(
+    boxes: list[Boxes],
+    patients: Mapping[str, str] | None,
+    training: TrainingImages | None,
+    exclude_seen: bool,
+) -> tuple[list[Boxes], Contamination | None]:
+    """The boxes to score, and what is known of images that the model was trained on."""
+    images = list(dict.fromkeys(one.image for one in boxes))
+    known = Labels(
+        images,
+        (),
+        np.empty((len(images), 0)),
+        None if patients is None else [patients[one] for one in images],
+    )
+    contamination = None if training is None else find_contamination(known, training)
+    if not exclude_seen:
+        return boxes, contamination
+    if training is None or contamination is None:
+        raise ValueError("`exclude_seen`: the model file does not say which images it was trained on")
+    seen = find_seen(known, training).either
+    left = {image for image, one in zip(images, seen, strict=True) if not one}
+    if not left:
+        raise ValueError(f"`exclude_seen`: the model was trained on all {len(images):,} boxed images")
+    kept = [one for one in boxes if one.image in left]
+    return kept, replace(contamination, left_out=int(seen.sum()))
 
 
 def _patients(labels: Path, images: Sequence[str], names: ColumnNames | None) -> dict[str, str]:

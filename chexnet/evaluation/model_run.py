@@ -7,14 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
+from chexnet._files import file_sha256
 from chexnet.arrays import Float
 from chexnet.classifier import Classifier, InputFile, Scored, find_inputs, load, score_files
+from chexnet.classifier.classifier import DEFAULT_MODEL
 from chexnet.classifier.overlay import overlay
 from chexnet.classifier.prediction import NO_MAPS
 from chexnet.evaluation.operating_points import Thresholds
 from chexnet.leakage.training_images import TrainingImages
 from chexnet.radiograph import over_image, read_radiograph
-from chexnet.tables import Predictions
+from chexnet.tables import BadTable, Predictions, read_table
 
 
 @dataclass(frozen=True)
@@ -142,11 +144,24 @@ def thresholds_of(classifier: Classifier) -> Thresholds | None:
 
 
 def training_of(classifier: Classifier) -> TrainingImages | None:
-    """The hash of the training images that the model file carries."""
+    """What the model file says of its training images: the hash of all names, perhaps that of each."""
     sha256 = classifier.metadata.training.get("train_ids_sha256")
-    if not isinstance(sha256, str):
+    known = sha256 if isinstance(sha256, str) else None
+    if known is None and classifier.training_set is None:
         return None
-    return TrainingImages(classifier.path.name, None, sha256, {})
+    return TrainingImages(classifier.path.name, None, known, {}, classifier.training_set)
+
+
+def training_of_predictions(path: Path) -> TrainingImages | None:
+    """What the embedded model says of its training images, if it made the table; else None.
+
+    `chexnet predict` writes the SHA-256 of the model's file beside each row.
+    """
+    try:
+        made_by = set(read_table(path).columns.get("model_sha256", ())) - {""}
+    except BadTable:
+        return None  # whoever reads it will say more
+    return training_of(load(None, threads=1)) if made_by == {file_sha256(DEFAULT_MODEL)} else None
 
 
 def _probabilities(scored: Sequence[Scored]) -> Float[np.ndarray, "images findings"]:

@@ -275,6 +275,9 @@ def _contamination(found: Contamination) -> dict[str, Any]:
         "patients": found.patients,
         "same_hash": found.same_hash,
         "training_sha256": found.training_sha256,
+        "left_out": found.left_out,
+        "listed": found.listed,
+        "unknown": found.unknown,
         "message": found.message,
     }
 

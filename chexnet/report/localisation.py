@@ -19,6 +19,18 @@ def localisation_json(result: Localisation) -> dict[str, Any]:
         "films": result.films,
         "without_film": result.without_film,
         "resampled": result.resampled,
+        **(
+            {}
+            if result.contamination is None
+            else {
+                "trained_on": {
+                    "images": result.contamination.images,
+                    "patients": result.contamination.patients,
+                    "left_out": result.contamination.left_out,
+                    "message": result.contamination.message,
+                }
+            }
+        ),
         "thresholds": list(THRESHOLDS),
         "findings": {
             one.finding: {
@@ -52,6 +64,8 @@ def show_localisation(result: Localisation) -> str:
         "AFP: detected boxes that do not, per film. Control: maps of noise. "
         "Wang 2017: published on ChestX-ray8, other films than these unless all 984 boxes are here."
     ]
+    if result.contamination:
+        parts.append(result.contamination.message)
     for one in result.findings:
         parts.append(f"{finding_line(one, result.resampled)}\n\n{localisation_grid(one).markdown()}")
     return "\n\n".join(parts)

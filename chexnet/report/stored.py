@@ -186,4 +186,7 @@ def _contamination(entry: _Entry, images: int) -> Contamination:
         entry["patients"],
         entry["same_hash"],
         entry["training_sha256"],
+        entry.get("left_out"),
+        entry.get("listed"),
+        entry.get("unknown"),
     )

@@ -58,6 +58,17 @@ class Cohort:
         present: Bool[np.ndarray, " images"] = self.labels.of(finding) == 1
         return present
 
+    def take(self, rows: Int[np.ndarray, " rows"]) -> "Cohort":
+        """Some of the images, in that order."""
+        labels = self.labels.take(rows)
+        owners = None if labels.patients is None else np.array(labels.patients)
+        return replace(
+            self,
+            predictions=_take(self.predictions, rows, self.findings),
+            labels=labels,
+            clusters=clusters_of(owners, len(rows)),
+        )
+
     def probabilities(self, finding: str) -> Float[np.ndarray, " images"]:
         """The predictions of the finding."""
         return self.predictions.of(finding)

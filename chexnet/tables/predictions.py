@@ -90,8 +90,6 @@ def prediction_columns(table: Table, names: ColumnNames) -> dict[str, str]:
                 f"{table.path}: column {column!r}: expected probabilities, got {wrong!r}; write numbers in "
                 "[0, 1] with a point"
             )
-    if names.prefix and not any(column.startswith(names.prefix) for column in numeric.values()):
-        raise BadTable(f"{table.path}: no column of numbers begins with the prefix {names.prefix!r}")
     if not any(scored):
         raise BadTable(f"{table.path}: no image was scored: {_reasons(table, scored)}")
     if not numeric:

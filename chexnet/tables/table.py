@@ -142,9 +142,14 @@ def refuse_unknown_columns(names: ColumnNames, paths: Iterable[Path | None]) -> 
         BadTable: a name is a column of none.
     """
     headers = [_header(Path(path)) for path in paths if path is not None]
-    if not all(headers):
+    if not headers or not all(headers):
         return
     found = list(dict.fromkeys(column for header in headers for column in header))
+    if not any(column.startswith(names.prefix) for column in found):
+        raise BadTable(
+            f"`prefix`: no table has a column that begins with {names.prefix!r}; there are "
+            f"{', '.join(map(repr, found))}"
+        )
     asked = {
         "image_column": [names.image],
         "patient_column": [names.patient],
