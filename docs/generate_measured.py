@@ -7,11 +7,17 @@ with it.
 
 import re
 from pathlib import Path
-from typing import Any
 
 import chexnet
-from chexnet.report.model_card.card import draw_reliability, model_card, read_evaluation
-from chexnet.report.model_card.card_tables import comparison_lines, confounds, mean_line, performance_table
+from chexnet.report.model_card import (
+    ModelEvaluation,
+    comparison_lines,
+    confounds,
+    draw_reliability,
+    mean_line,
+    model_card,
+    performance_table,
+)
 
 DOCS = Path(__file__).resolve().parent
 EVALUATION = DOCS / "model-card.json"
@@ -21,7 +27,7 @@ _MARKED = re.compile(r"(<!-- measured: [^>]*-->\n).*?(<!-- end -->)", re.DOTALL)
 
 def documents() -> dict[Path, str]:
     """The text of every document that holds figures of the embedded model."""
-    model, measured = chexnet.load(), read_evaluation(EVALUATION)
+    model, measured = chexnet.load(), ModelEvaluation.read(EVALUATION)
     card = model_card(
         model.metadata, model.identity, measured, reliability=PICTURE.relative_to(DOCS).as_posix()
     )
@@ -33,14 +39,14 @@ def documents() -> dict[Path, str]:
     }
 
 
-def _readme(model: chexnet.Classifier, measured: dict[str, Any]) -> str:
-    tested = measured["films"][0]
+def _readme(model: chexnet.Classifier, measured: ModelEvaluation) -> str:
+    tested = measured.test_sets[0]
     return (
-        f"Tested on {tested['images']} films of {tested['patients']} other patients of {tested['name']}. "
+        f"Tested on {tested.images} images of {tested.patients} other patients of {tested.name}. "
         f"{mean_line(measured)} A finding is *not validated* where the interval reaches 0.5 or fewer than "
-        "ten test or validation films have it; it then has no threshold and no verdict.\n\n"
+        "ten test or validation images have it; it then has no threshold and no verdict.\n\n"
         f"{performance_table(model.metadata)}\n"
-        "Easier questions (AUROC), and beside them what is known without looking at the film:\n\n"
+        "Easier questions (AUROC), and beside them what is known without looking at the image:\n\n"
         f"{comparison_lines(measured)}"
     )
 
@@ -60,7 +66,7 @@ def main() -> None:
     for path, text in documents().items():
         path.write_text(text, encoding="utf-8")
     model = chexnet.load()
-    PICTURE.write_bytes(draw_reliability(model.metadata, read_evaluation(EVALUATION)))
+    PICTURE.write_bytes(draw_reliability(model.metadata, ModelEvaluation.read(EVALUATION)))
 
 
 if __name__ == "__main__":

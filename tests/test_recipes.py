@@ -23,28 +23,28 @@ def films(probability_of_ap=0.5, of_present=0.5, count=400):
 
 
 def by(rows, **wanted):
-    (found,) = (row for row in rows if wanted.items() <= row.items())
+    (found,) = (row for row in rows if wanted.items() <= vars(row).items())
     return found
 
 
 def test_a_model_that_reads_the_view_tells_it_among_films_without_findings():
     read = by(told_apart(films(probability_of_ap=0.7)), what="AP rather than PA", score="pneumonia")
-    assert read["value"] == 1
+    assert read.value == 1
     blind = by(told_apart(films()), what="AP rather than PA", score="pneumonia")
-    assert blind["low"] < 0.5 < blind["high"]
-    assert read["present"] + read["absent"] == int(films().none.sum())
+    assert blind.low < 0.5 < blind.high
+    assert read.present + read.absent == int(films().none.sum())
 
 
 def test_covering_what_a_model_reads_takes_its_auroc_away_and_nothing_else_does():
     seeing, blind = films(of_present=0.7), films()
     covered_up = {"border": blind.probabilities, "corners": seeing.probabilities}
     lost, kept = changes(seeing, covered_up)
-    for question in ("pneumonia or no finding", "any finding or none", "mean of the findings"):
-        assert lost[question]["high"] < -0.3
+    for question in ("pneumonia", "any_finding", "mean"):
+        assert getattr(lost, question).high < -0.3
         # No resample differs, so there is no interval either.
-        assert (kept[question]["value"], kept[question]["low"]) == (0, None)
-    assert lost["pneumonia_change"] > 0.04
-    assert kept["pneumonia_change"] == 0
+        assert (getattr(kept, question).value, getattr(kept, question).low) == (0, None)
+    assert lost.pneumonia_change > 0.04
+    assert kept.pneumonia_change == 0
 
 
 @pytest.fixture(scope="module")
@@ -100,5 +100,5 @@ def test_bars_are_black_or_white_and_between_them_is_what_the_wider_picture_show
 
 def test_a_difference_that_is_the_same_everywhere_lies_in_the_border_as_much_as_its_cells():
     found = mean_maps(films())["Pneumonia"]
-    assert found["logit_difference"] == 1
-    assert found["border_share"] == found["border_cells"] == pytest.approx(24 / 49, abs=1e-3)
+    assert found.logit_difference == 1
+    assert found.border_share == found.border_cells == pytest.approx(24 / 49, abs=1e-3)

@@ -42,7 +42,7 @@ def info(file: Path | None, as_json: bool) -> None:
 @click.option(
     "--evaluation",
     type=click.Path(path_type=Path),
-    help="Numbers of this file as recipes/card/measure.py writes them. Default: what the file holds.",
+    help="What was measured of this file, as JSON (`ModelEvaluation`). Default: what the file holds.",
 )
 @click.option(
     "--reliability",
@@ -57,11 +57,11 @@ def card(file: Path | None, evaluation: Path | None, reliability: Path | None) -
       chexnet model card model.onnx --evaluation model-card.json > model-card.md
     """
     # Imported here: info and verify need no table.
-    from chexnet.report.model_card.card import draw_reliability, model_card, read_evaluation
+    from chexnet.report.model_card import ModelEvaluation, draw_reliability, model_card
 
     try:
         classifier = load(file)
-        measured = None if evaluation is None else read_evaluation(evaluation)
+        measured = None if evaluation is None else ModelEvaluation.read(evaluation)
         link = None if reliability is None else str(reliability)
         text = model_card(classifier.metadata, classifier.identity, measured, reliability=link)
         if reliability is not None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from chexnet.evaluation.measures import Measurements, Resampling
 from chexnet.radiograph import Preprocessing
+from chexnet.report.model_card.schema import CommonMean, Confound, Covered, MeanAuroc, MeanChange, MeanMap
 from chexnet.statistics import Estimate, NotEstimable, Ranking, auroc, auroc_interval, clusters_of
 from recipes.letterbox import between_bars
 
@@ -96,8 +97,8 @@ def covered(inputs: np.ndarray, what: str) -> np.ndarray:
     return np.where(regions[what], grey, inputs).astype(np.float32)
 
 
-def told_apart(films: Films) -> list[dict[str, Any]]:
-    """AUROCs of the model's scores for what is no finding, among films without any finding."""
+def told_apart(films: Films) -> tuple[Confound, ...]:
+    """AUROCs of the model's scores for something that is not a finding, among images without any."""
     rows = films.none
     number = films.patients[rows].astype(float)
     scores = {
@@ -108,15 +109,11 @@ def told_apart(films: Films) -> list[dict[str, Any]]:
         "AP rather than PA": films.ap[rows],
         "later half of the patients": number > np.median(number),
     }
-    return [
-        {
-            "what": what,
-            "score": name,
-            **area(truth, score, films.patients[rows]),
-        }
+    return tuple(
+        Confound(**area(truth, score, films.patients[rows]), what=what, score=name)
         for what, truth in asked.items()
         for name, score in scores.items()
-    ]
+    )
 
 
 def area(present: np.ndarray, score: np.ndarray, patients: np.ndarray) -> dict[str, Any]:
@@ -125,11 +122,11 @@ def area(present: np.ndarray, score: np.ndarray, patients: np.ndarray) -> dict[s
     try:
         found = auroc_interval(present, score.astype(float), patients=patients)
     except NotEstimable as error:
-        return {"value": None, "low": None, "high": None, "reason": str(error)} | counts
-    return measure(found) | counts
+        found = Estimate(None, reason=str(error))
+    return vars(rounded(found)) | counts
 
 
-def mean_auroc(films: Films) -> dict[str, Any]:
+def mean_auroc(films: Films) -> MeanAuroc:
     """Mean AUROC of all findings; its interval only over those that nearly every resample has films of."""
     measurements, clusters = _measurements(films)
     told = [finding for finding in films.findings if add_rankings(films, finding, {}, measurements, clusters)]
@@ -137,14 +134,14 @@ def mean_auroc(films: Films) -> dict[str, Any]:
     columns = zip(films.labels.T, films.probabilities.T, strict=True)
     all_areas = [auroc(present, score) for present, score in columns if present.any()]
     common = measurements.mean(f"{finding}/as it is" for finding in told)
-    return {
-        "value": round(float(np.mean(all_areas)), 4),
-        "findings": len(all_areas),
-        "common": measure(common) | {"findings": len(told)},
-    }
+    return MeanAuroc(
+        round(float(np.mean(all_areas)), 4),
+        len(all_areas),
+        CommonMean(**vars(rounded(common)), findings=len(told)),
+    )
 
 
-def changes(films: Films, variants: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+def changes(films: Films, variants: Mapping[str, np.ndarray]) -> tuple[Covered, ...]:
     """What covering does: changes of AUROC, paired over patients, and of the pneumonia probability."""
     measurements, clusters = _measurements(films)
     told = [
@@ -158,25 +155,24 @@ def changes(films: Films, variants: Mapping[str, np.ndarray]) -> list[dict[str, 
             measurements.add(f"{task}/{name}", Ranking(present, scores, clusters[rows]).auroc)
     measurements.resample()
     pneumonia = films.findings.index("Pneumonia")
-    return [
-        {
-            "what": name,
-            **{
-                task: measure(measurements.difference(f"{task}/{name}", f"{task}/as it is")) for task in TASKS
-            },
-            "mean of the findings": measure(
-                measurements.combine(
-                    {f"{finding}/{name}": 1 / len(told) for finding in told}
-                    | {f"{finding}/as it is": -1 / len(told) for finding in told}
-                )
-            )
-            | {"findings": len(told)},
-            "pneumonia_change": round(
+
+    def change(name: str, *rankings: str) -> Estimate:
+        share = 1 / len(rankings)
+        pairs = {f"{one}/{name}": share for one in rankings}
+        return rounded(measurements.combine(pairs | {f"{one}/as it is": -share for one in rankings}))
+
+    return tuple(
+        Covered(
+            what=name,
+            pneumonia=change(name, TASKS[0]),
+            any_finding=change(name, TASKS[1]),
+            mean=MeanChange(**vars(change(name, *told)), findings=len(told)),
+            pneumonia_change=round(
                 float(np.abs(probabilities - films.probabilities)[:, pneumonia].mean()), 4
             ),
-        }
+        )
         for name, probabilities in variants.items()
-    ]
+    )
 
 
 def add_rankings(
@@ -202,13 +198,13 @@ def _measurements(films: Films) -> tuple[Measurements, np.ndarray]:
     return Measurements(int(clusters.max()) + 1, Resampling(samples=SAMPLES)), clusters
 
 
-def measure(found: Estimate) -> dict[str, Any]:
-    """As JSON, to four digits."""
-    numbers = found.numbers()
-    return {name: None if value is None else round(float(value), 4) for name, value in numbers.items()}
+def rounded(found: Estimate) -> Estimate:
+    """The same to four digits."""
+    numbers = (None if one is None else round(float(one), 4) for one in (found.value, found.low, found.high))
+    return Estimate(*numbers, found.reason)
 
 
-def mean_maps(films: Films) -> dict[str, Any]:
+def mean_maps(films: Films) -> dict[str, MeanMap]:
     """Mean map of the films that have a finding, less that of the others, in logits; numbers, no film.
 
     The mean of the cells is the difference of the mean logits, so the cells share it out. `border_share`
@@ -224,10 +220,10 @@ def mean_maps(films: Films) -> dict[str, Any]:
         difference = films.maps[present, column].mean(axis=0) - films.maps[~present, column].mean(axis=0)
         border = np.ones(difference.shape, bool)
         border[1:-1, 1:-1] = False
-        found[finding] = {
-            "difference": [[round(float(value), 3) for value in row] for row in difference],
-            "logit_difference": round(float(difference.mean()), 3),
-            "border_share": round(float(difference[border].sum() / difference.sum()), 3),
-            "border_cells": round(float(border.mean()), 3),
-        }
+        found[finding] = MeanMap(
+            difference=tuple(tuple(round(float(value), 3) for value in row) for row in difference),
+            logit_difference=round(float(difference.mean()), 3),
+            border_share=round(float(difference[border].sum() / difference.sum()), 3),
+            border_cells=round(float(border.mean()), 3),
+        )
     return found

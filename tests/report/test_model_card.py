@@ -8,10 +8,17 @@ import numpy as np
 import pytest
 
 import chexnet
+from chexnet._typed_json import from_json
 from chexnet.classifier.metadata import CalibrationTest
 from chexnet.findings import display_name
-from chexnet.report.model_card.card import NOT_MEASURED, draw_reliability, model_card, read_evaluation
-from chexnet.report.model_card.card_tables import confounds, performance_table
+from chexnet.report.model_card import (
+    ModelEvaluation,
+    confounds,
+    draw_reliability,
+    model_card,
+    performance_table,
+)
+from chexnet.report.model_card.card import NOT_MEASURED
 from chexnet.report.model_card.checklists import CLAIM, TRIPOD_AI
 from chexnet.statistics import measure_reliability
 
@@ -23,12 +30,21 @@ def model() -> chexnet.Classifier:
     return chexnet.load(threads=1)
 
 
+POLICIES = ("max_f1", "reader_f1", "sensitivity_90", "youden")
+EVALUATION = ROOT / "docs" / "model-card.json"
+
+
 @pytest.fixture
-def measured(model):
-    """The committed evaluation, as if it were of this very file."""
-    content = read_evaluation(ROOT / "docs" / "model-card.json")
+def content(model):
+    """The committed evaluation as JSON, as if it were of this very file."""
+    content = json.loads(EVALUATION.read_text())
     content["model"]["sha256"] = model.identity.sha256
     return content
+
+
+@pytest.fixture
+def measured(content):
+    return from_json(ModelEvaluation, content)
 
 
 def sections(card):
@@ -37,9 +53,14 @@ def sections(card):
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
+def cells(row):
+    """Of a Markdown table."""
+    return [cell.strip() for cell in row.strip("|").split("|")]
+
+
 def test_a_card_without_an_evaluation_says_what_was_not_measured(model):
     card = model_card(model.metadata, model.identity)
-    assert "Sections that need an evaluation of its films say so" in card
+    assert "Sections that need an evaluation of the model say so" in card
     found = sections(card)
     for title in ("Subgroups", "Where it fails", "Confounds looked for"):
         assert found[title].strip() == NOT_MEASURED.strip()
@@ -51,7 +72,7 @@ def test_every_finding_has_its_row_and_is_marked_where_it_is_not_validated(model
     rows = performance_table(model.metadata).splitlines()[2:]
     assert len(rows) == len(model.findings)
     for row, finding in zip(rows, model.metadata.findings, strict=True):
-        assert row.startswith(f"| {display_name(finding.finding)} |")
+        assert cells(row)[0] == display_name(finding.finding)
         assert finding.auroc.text(3) in row
         assert f"{finding.positives} / {finding.negatives}" in row
         assert ("not validated" in row) != finding.validated
@@ -60,9 +81,10 @@ def test_every_finding_has_its_row_and_is_marked_where_it_is_not_validated(model
 def test_findings_that_are_not_validated_have_no_operating_point_and_no_subgroup(model, measured):
     found = sections(model_card(model.metadata, model.identity, measured))
     for finding in model.metadata.findings:
-        name = f"| {display_name(finding.finding)} |"
+        name = display_name(finding.finding)
         for title in ("Operating points", "Subgroups", "Where it fails"):
-            assert (name in found[title]) == finding.validated, (title, name)
+            named = {cells(line)[0] for line in found[title].splitlines() if line.startswith("|")}
+            assert (name in named) == finding.validated, (title, name)
 
 
 def numbers(content, path=()):
@@ -77,39 +99,81 @@ def numbers(content, path=()):
         yield path
 
 
-def test_the_card_is_written_from_the_numbers_and_not_typed(model, measured):
-    before = model_card(model.metadata, model.identity, measured)
+def test_the_card_is_written_from_the_numbers_and_not_typed(model, content):
+    before = model_card(model.metadata, model.identity, from_json(ModelEvaluation, content))
     shown = {"comparisons", "operating_points", "reproduced", "synthetic", "mean_auroc"}
-    places = [path for path in numbers(measured) if path[0] in shown]
+    places = [path for path in numbers(content) if path[0] in shown]
     # Enough to meet every table, few enough to be quick.
     for path in places[:: max(1, len(places) // 60)]:
-        changed = copy.deepcopy(measured)
+        changed = copy.deepcopy(content)
         holder = changed
         for key in path[:-1]:
             holder = holder[key]
         holder[path[-1]] += 0.31
-        assert model_card(model.metadata, model.identity, changed) != before, path
+        evaluation = from_json(ModelEvaluation, changed)
+        assert model_card(model.metadata, model.identity, evaluation) != before, path
 
 
 def test_an_evaluation_of_another_file_is_refused(model, measured):
-    measured["model"]["sha256"] = "0" * 64
+    other = replace(measured, model=replace(measured.model, sha256="0" * 64))
     with pytest.raises(ValueError, match=r"is of the file 000000000000, the card of .*measure"):
-        model_card(model.metadata, model.identity, measured)
+        model_card(model.metadata, model.identity, other)
 
 
-@pytest.mark.parametrize("key", ["subgroups", "calibration", "comparisons", "confounds", "limits", "films"])
-def test_an_evaluation_that_lacks_a_part_is_refused(model, measured, key):
-    measured.pop(key)
-    with pytest.raises(ValueError, match=f"the evaluation lacks '{key}'; run recipes/card/measure.py again"):
-        model_card(model.metadata, model.identity, measured)
+def test_an_evaluation_that_is_written_and_read_again_is_the_same(tmp_path, measured):
+    measured.write(tmp_path / "e.json")
+    assert ModelEvaluation.read(tmp_path / "e.json") == measured
+
+
+def test_the_committed_evaluation_is_what_the_schema_writes(tmp_path):
+    """No key of it is unknown to the schema, and none is missing."""
+    ModelEvaluation.read(EVALUATION).write(tmp_path / "e.json")
+    assert json.loads((tmp_path / "e.json").read_text()) == json.loads(EVALUATION.read_text())
+
+
+def places(content, path=()):
+    """The place of every value."""
+    items = content.items() if isinstance(content, dict) else enumerate(content)
+    for key, value in items:
+        yield (*path, key)
+        if isinstance(value, dict | list):
+            yield from places(value, (*path, key))
+
+
+def spoken(path):
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path).lstrip(".")
+
+
+def test_what_is_missing_or_of_another_type_is_named(content):
+    """Of every field of every kind of entry: removed where it can be, and made something else."""
+    kinds = {}
+    for path in places(content):
+        kinds.setdefault(tuple("*" if isinstance(key, int) else key for key in path), path)
+    # Findings are keys too; one of each table stands for all.
+    chosen = [path for path in kinds.values() if not {"Mass", "Nodule", "Pneumonia"} & set(path)]
+    assert len(chosen) > 200
+    for path in chosen[:: max(1, len(chosen) // 80)]:
+        for damage in ("another type", "missing"):
+            changed = copy.deepcopy(content)
+            holder = changed
+            for key in path[:-1]:
+                holder = holder[key]
+            holder[path[-1]] = {"not": "this"} if damage == "another type" else holder.pop(path[-1])
+            if damage == "missing":
+                if not isinstance(path[-1], str) or path[-1][0].isupper() or path[-1] in POLICIES:
+                    continue  # an entry of a list or of a dict: fewer of them is no mistake
+                del holder[path[-1]]
+            with pytest.raises(ValueError, match=r"is missing|expected") as refusal:
+                from_json(ModelEvaluation, changed)
+            assert spoken(path[:1]) in str(refusal.value), path
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "no json"])
 def test_a_file_that_is_no_evaluation_is_refused(tmp_path, text):
     path = tmp_path / "e.json"
     path.write_text(text)
-    with pytest.raises(ValueError, match=r"e\.json: expected an evaluation"):
-        read_evaluation(path)
+    with pytest.raises(ValueError, match=r"e\.json: .*(expected|missing)"):
+        ModelEvaluation.read(path)
 
 
 def test_without_an_evaluation_calibration_is_what_the_file_holds(model):
@@ -123,8 +187,8 @@ def test_without_an_evaluation_calibration_is_what_the_file_holds(model):
     metadata = replace(model.metadata, findings=(replace(first, calibration_test=test), *others))
     text = sections(model_card(metadata, model.identity))["Calibration"]
     (row,) = (line for line in text.splitlines() if display_name(first.finding) in line)
-    assert f"{test.before.ece:.3f} | {test.after.ece:.3f}" in row
-    assert f"{test.before.brier:.4f} | {test.after.brier:.4f}" in row
+    assert cells(row)[2:4] == [f"{test.before.ece:.3f}", f"{test.after.ece:.3f}"]
+    assert cells(row)[4:6] == [f"{test.before.brier:.4f}", f"{test.after.brier:.4f}"]
     picture = draw_reliability(metadata, None)
     assert b"<svg" in picture
     assert picture == draw_reliability(metadata, None)
@@ -151,16 +215,16 @@ def test_items_of_the_checklists_lead_to_sections_or_documents_that_exist(model)
 
 
 def test_a_model_without_maps_that_add_up_has_no_mean_maps(model, measured):
-    measured["confounds"]["mean_maps"] = {}
-    assert "Mean maps" not in confounds(measured, model.metadata)
+    without = replace(measured, confounds=replace(measured.confounds, mean_maps={}))
+    assert "Mean maps" not in confounds(without, model.metadata)
 
 
-def test_the_command_prints_the_card_and_draws_its_diagrams(tmp_path, measured):
+def test_the_command_prints_the_card_and_draws_its_diagrams(tmp_path, content):
     from click.testing import CliRunner
 
     from chexnet.cli import main
 
-    (tmp_path / "e.json").write_text(json.dumps(measured))
+    (tmp_path / "e.json").write_text(json.dumps(content))
     picture = tmp_path / "r.svg"
     arguments = ["model", "card", "--evaluation", str(tmp_path / "e.json"), "--reliability", str(picture)]
     result = CliRunner().invoke(main, arguments)
@@ -168,8 +232,8 @@ def test_the_command_prints_the_card_and_draws_its_diagrams(tmp_path, measured):
     assert result.output.startswith("# Model card: ")
     assert f"]({picture})" in result.output
     assert b"<svg" in picture.read_bytes()
-    measured["model"]["sha256"] = "1" * 64
-    (tmp_path / "e.json").write_text(json.dumps(measured))
+    content["model"]["sha256"] = "1" * 64
+    (tmp_path / "e.json").write_text(json.dumps(content))
     refused = CliRunner().invoke(main, arguments)
     assert refused.exit_code == 1
     assert "the evaluation is of the file 111111111111" in refused.output

@@ -1,9 +1,17 @@
-"""The model card as Markdown, from a model file and an evaluation of it."""
+"""The model card, from a model file and an evaluation of it."""
 
-from chexnet.report.model_card.card import draw_reliability, model_card, read_evaluation
+from chexnet.report.model_card.card import model_card
+from chexnet.report.model_card.failures import confounds
+from chexnet.report.model_card.performance import comparison_lines, mean_line, performance_table
+from chexnet.report.model_card.reliability import draw_reliability
+from chexnet.report.model_card.schema import ModelEvaluation
 
 __all__ = [
+    "ModelEvaluation",
+    "comparison_lines",
+    "confounds",
     "draw_reliability",
+    "mean_line",
     "model_card",
-    "read_evaluation",
+    "performance_table",
 ]

@@ -5,7 +5,10 @@ TRIPOD+AI for prediction models (Collins et al., BMJ 2024). Items about a study'
 ethics, or about people who took part, have no place in a model file. The wording is this software's.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from chexnet.report.tables import Grid
 
 
 @dataclass(frozen=True)
@@ -75,3 +78,21 @@ TRIPOD_AI = (
     Item("27a", "unusable input", ("Where it fails", "`docs/reading.md`")),
     Item("27b", "who uses it, and what they need to know", ("Intended use",)),
 )
+
+
+def describe_checklists(sections: Sequence[str]) -> str:
+    """Return both checklists as tables, with links to the `sections` of the card that exist."""
+    parts = ["Items that apply to a model file, and where this card answers them.\n"]
+    for title, items in (
+        ("CLAIM (Mongan et al. 2020)", CLAIM),
+        ("TRIPOD+AI (Collins et al. 2024)", TRIPOD_AI),
+    ):
+        rows = [
+            (one.number, one.says, ", ".join(_link(place, sections) for place in one.places)) for one in items
+        ]
+        parts.append(Grid((title, "item", "where"), rows).markdown() + "\n")
+    return "\n".join(parts)
+
+
+def _link(place: str, sections: Sequence[str]) -> str:
+    return f"[{place}](#{place.lower().replace(' ', '-')})" if place in sections else place
