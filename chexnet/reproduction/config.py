@@ -1,4 +1,4 @@
-"""What to reproduce: the networks, on which films, at which size."""
+"""What to reproduce: the networks, on which images, at which size."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +27,7 @@ class Reproduction:
 
     quick: bool = option(
         False,
-        f"Go through every stage in minutes: {QUICK_FILMS} films, random weights, {QUICK['image_size']} px, "
+        f"Go through every stage in minutes: {QUICK_FILMS} images, random weights, {QUICK['image_size']} px, "
         f"{QUICK['max_epochs']} epoch, {QUICK_SAMPLES} resamples. Its numbers mean nothing.",
     )
     download: bool = option(
@@ -42,11 +42,11 @@ class Reproduction:
         (), f"Train this network alone; repeatable. One of {', '.join(RECIPES)}; default: all."
     )
     pixels: bool = option(
-        False, "In the audit, also compare the pixels of all films, to find films that are stored twice."
+        False, "In the audit, also compare the pixels of all images, to find images that are stored twice."
     )
     packed: bool = option(
         True,
-        "Train from films that are packed once (256 grey levels, 5.6 GB for all films at 224 px); "
+        "Train from images that are packed once (256 grey levels, 5.6 GB for all images at 224 px); "
         "`no_packed` reads the PNGs in every epoch.",
     )
     weights: str | None = option(None, "Initial weights, as in train; default: imagenet, with `quick` none.")

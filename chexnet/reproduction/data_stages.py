@@ -1,11 +1,9 @@
 """The stages before any network: the data set fetched, checked, divided, audited, packed."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +11,6 @@ from chexnet._options import Progress
 from chexnet.arrays import Int
 from chexnet.datasets import ChestXray14, DownloadConfig, PackConfig, pack_films
 from chexnet.datasets import download as download_data
-from chexnet.datasets.chestxray14 import BOXES, OFFICIAL_LISTS, TABLES
 from chexnet.datasets.splits.by_patient import Split, split_patients
 from chexnet.datasets.splits.files import write_split
 from chexnet.datasets.splits.pneumonia import split_pneumonia
@@ -21,82 +18,53 @@ from chexnet.evaluation.audit import audit_files
 from chexnet.paper import PNEUMONIA_SPLIT
 from chexnet.report.audit_report import audit_json, show_audit
 from chexnet.reproduction.config import Reproduction
+from chexnet.reproduction.experiment import PACK, SPLIT, Data, Experiment, existing
+from chexnet.reproduction.records import Stage
 from chexnet.tables import Labels, read_boxes, read_table
 
-Task = Literal["pathologies", "pneumonia"]
 INVENTORY = "inventory.json"
-SPLIT = "split.csv"
-IMAGES = 112_120
+_IMAGES = 112_120
 """Of ChestX-ray14 (section 3.1)."""
-
-
-@dataclass(frozen=True)
-class Data:
-    """The data set of a reproduction.
-
-    Attributes:
-        root: a ChestX-ray14 folder.
-        boxes: a table of radiologists' boxes.
-    """
-
-    root: Path
-    boxes: Path
-    boxes_finding: str | None
-    readings: Path | None
-
-    def __post_init__(self) -> None:
-        # The data set's own table of boxes may be missing; one that was asked for may not.
-        for what, path in (("boxes", self.boxes), ("readings", self.readings)):
-            if path is not None and path != self.root / BOXES and not path.is_file():
-                raise ValueError(f"{what} are {path}; expected a file that exists")
-
-    def sources(self) -> dict[str, Path]:
-        """The tables that decide what is read."""
-        return self.table() | self._there(*OFFICIAL_LISTS.values(), BOXES)
-
-    def table(self) -> dict[str, Path]:
-        """The table of the films, which says whose they are and what is on them."""
-        return self._there(*TABLES)
-
-    def _there(self, *names: str) -> dict[str, Path]:
-        return {name: self.root / name for name in names if (self.root / name).is_file()}
-
-    def listing(self) -> str:
-        """SHA-256 of the names and sizes of the table's films that are there; "" without a table."""
-        data = ChestXray14(self.root)
-        files = data.image_files()
-        if not self.table():
-            return ""
-        lines = [f"{name} {files[name].stat().st_size}\n" for name in data.labels().images if name in files]
-        return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
 
 
 def download(root: Path, config: Reproduction) -> None:
     """Fetch what the folder lacks of the data set.
 
     Raises:
-        ValueError: something could not be had; the rest is kept, and the same call goes on.
+        ValueError: something could not be fetched; the rest is kept, and the same call resumes.
     """
     found = download_data(root, DownloadConfig(mirror=config.mirror))
     if found.problems:
         problems = "\n".join(f"{name}: {problem}" for name, problem in found.problems.items())
-        raise ValueError(f"{root} is not complete; give the same command to go on\n{problems}")
+        raise ValueError(f"{root} is not complete; run the same command again to resume\n{problems}")
 
 
-def check(data: Data, config: Reproduction, folder: Path) -> Mapping[str, Any]:
+def check_stage(experiment: Experiment) -> Stage:
+    """Compare the data set with its table."""
+    data, config = experiment.data, experiment.config
+    return Stage(
+        "check",
+        "compare the data set with its table",
+        lambda folder, _: _check(data, config, folder),
+        settings={"only_present": config.selects_present, "films": {"there": experiment.listing}},
+        sources=data.sources(),
+    )
+
+
+def _check(data: Data, config: Reproduction, folder: Path) -> Mapping[str, Any]:
     """Compare the folder with its table, and leave what is there.
 
     Raises:
-        ValueError: a film is damaged, or missing where all are asked for.
+        ValueError: an image is damaged, or missing where all are asked for.
     """
     inventory = ChestXray14(data.root).inventory()
     there = inventory.expected - len(inventory.missing)
     hint = ""
     if inventory.damaged:
-        hint = "fetch the damaged films again"
+        hint = "fetch the damaged images again"
     elif inventory.missing and not config.selects_present:
         hint = (
-            f'complete it with "chexnet download {data.root}", or use the films that are there with '
+            f'complete it with "chexnet download {data.root}", or use the images that are there with '
             "`only_present`"
         )
     elif not there:
@@ -109,12 +77,32 @@ def check(data: Data, config: Reproduction, folder: Path) -> Mapping[str, Any]:
     return content
 
 
-def split(task: Task, data: Data, config: Reproduction, folder: Path) -> Mapping[str, Any]:
+def split_stage(experiment: Experiment, task: str) -> Stage:
+    """Draw the split of a task."""
+    data, config = experiment.data, experiment.config
+    images: dict[str, Any] = {"there": experiment.listing, "wanted": config.wanted_films}
+    sources = data.table()
+    if config.wanted_films is not None:
+        images |= {"seed": config.seed, "boxes_finding": data.boxes_finding}
+        sources |= existing(boxes=data.boxes, readings=data.readings)
+    if task == "pneumonia":
+        sources |= existing(readings=data.readings)
+    return Stage(
+        f"split-{task}",
+        f"draw the split of the task {task}",
+        lambda folder, _: _split(task, data, config, folder),
+        settings={"films": images, "seed": config.seed},
+        sources=sources,
+        after=("check",),
+    )
+
+
+def _split(task: str, data: Data, config: Reproduction, folder: Path) -> Mapping[str, Any]:
     """Draw the split of a task and write it to `split.csv`, no patient on two sides."""
-    chosen, there = used_films(data, config)
+    chosen, there = used_images(data, config)
     assert chosen.patients is not None
     if task == "pneumonia":
-        parts, how = split_of_pneumonia(chosen, _read_films(data), config.seed)
+        parts, how = split_of_pneumonia(chosen, _read_images(data), config.seed)
     else:
         parts = split_patients(chosen.patients, seed=config.seed)
         how = "70 / 10 / 20 of the images by patient (section 5)"
@@ -130,20 +118,32 @@ def split(task: Task, data: Data, config: Reproduction, folder: Path) -> Mapping
     }
 
 
-def audit(
-    data: Data, splits: Mapping[str, Path], config: Reproduction, folder: Path, progress: Progress
-) -> Mapping[str, Any]:
+def audit_stage(experiment: Experiment) -> Stage:
+    """Look for patients in two parts."""
+    return Stage(
+        "audit",
+        "look for patients on two sides",
+        lambda folder, progress: _audit(experiment, folder, progress),
+        settings={"pixels": experiment.config.pixels, "films": {"there": experiment.listing}},
+        sources=experiment.data.sources(),
+        needs=tuple(f"split-{task}" for task in experiment.tasks),
+        after=("check",),
+    )
+
+
+def _audit(experiment: Experiment, folder: Path, progress: Progress) -> Mapping[str, Any]:
     """Audit the split of each task, and leave the audit as text and as JSON.
 
     Raises:
         ValueError: a patient is in two parts.
     """
     verdicts = {}
-    for task, path in splits.items():
-        found = audit_files(data.root, path, pixels=config.pixels, progress=progress)
+    for task in experiment.tasks:
+        split, pixels = experiment.split_file(task), experiment.config.pixels
+        found = audit_files(experiment.data.root, split, pixels=pixels, progress=progress)
         text = show_audit(found)
         if found.audit.leaks:
-            raise ValueError(f"the split of the task {task} is not one:\n{text}")
+            raise ValueError(f"the split of the task {task} shares patients between its parts:\n{text}")
         (folder / f"{task}.txt").write_text(text + "\n", encoding="utf-8")
         content = json.dumps(audit_json(found), indent=1, ensure_ascii=False, allow_nan=False)
         (folder / f"{task}.json").write_text(content + "\n", encoding="utf-8")
@@ -151,46 +151,65 @@ def audit(
     return verdicts
 
 
+def pack_stage(experiment: Experiment) -> Stage:
+    """Pack the images that splits are drawn from.
+
+    It reads the table for the names of the images and their order alone, so those stand for it: an edited
+    label does not make hours of packing start again.
+    """
+    data, config = experiment.data, experiment.config
+    size = config.recipe(config.networks[0]).image_size
+    how = PackConfig(image_size=size, workers=max(experiment.hardware.workers, 1))
+    images = used_images(data, config)[0].images if data.table() else ()
+    return Stage(
+        PACK,
+        f"pack the images at {size} px",
+        lambda folder, _: pack(data, config, how, folder),
+        settings={"films": experiment.digest(images), "size": size},
+        after=("check",),
+        resumes=True,
+    )
+
+
 def pack(data: Data, config: Reproduction, settings: PackConfig, folder: Path) -> Mapping[str, Any]:
-    """Pack the films that splits are drawn from, in their order in the table, at the networks' size.
+    """Pack the images that splits are drawn from, in their order in the table, at the networks' size.
 
     Raises:
-        ValueError: a film cannot be read. The others are packed, and are kept for the next run.
+        ValueError: an image cannot be read. The others are packed, and are kept for the next run.
     """
-    wanted = set(used_films(data, config)[0].images)
-    films = [
-        film for film in ChestXray14(data.root).manifest(only_present=True).images if film.name in wanted
-    ]
-    packed = pack_films(films, folder, settings).pack
+    wanted = set(used_images(data, config)[0].images)
+    present = ChestXray14(data.root).manifest(only_present=True).images
+    images = [one for one in present if one.name in wanted]
+    packed = pack_films(images, folder, settings).pack
     if packed.problems:
         problems = "\n".join(packed.problems.values())
         raise ValueError(
-            f"{len(packed.problems):,} of {len(films):,} films cannot be read; fetch them again and give the "
-            f"same command\n{problems}"
+            f"{len(packed.problems):,} of {len(images):,} images cannot be read; fetch them again and run "
+            f"the same command again\n{problems}"
         )
     return {"films": len(packed), "size": packed.size}
 
 
-def used_films(data: Data, config: Reproduction) -> tuple[Labels, int]:
-    """The films that splits are drawn from, and how many are there."""
+def used_images(data: Data, config: Reproduction) -> tuple[Labels, int]:
+    """The images that splits are drawn from, and how many are there."""
     labels = ChestXray14(data.root).labels()
     files = ChestXray14(data.root).image_files()
     there = np.flatnonzero([name in files for name in labels.images])
-    rows = choose_films(labels, there, config.wanted_films, _wanted_patients(labels, data), config.seed)
+    rows = choose_images(labels, there, config.wanted_films, _wanted_patients(labels, data), config.seed)
     return labels.take(rows), len(there)
 
 
-def choose_films(
+def choose_images(
     labels: Labels,
     there: Int[np.ndarray, " there"],
     wanted: int | None,
     first: Sequence[str],
     seed: int,
 ) -> Int[np.ndarray, " chosen"]:
-    """Rows of about `wanted` films that are there, whole patients.
+    """Rows of about `wanted` images that are there, whole patients.
 
     A quarter are of patients who are named `first` (those with boxes or readings), a quarter of patients with
-    pneumonia, the rest at random, so that a few hundred films have something for every stage.
+    pneumonia, the rest at random, so that a few hundred images have something for every stage.
     """
     if wanted is None or wanted >= len(there):
         return there
@@ -198,8 +217,12 @@ def choose_films(
     owner = np.asarray(labels.patients)[there]
     pneumonia = labels.values[there, list(labels.findings).index("Pneumonia")] == 1
     order = np.random.default_rng(seed).permutation(np.unique(owner)).tolist()
-    films = dict(zip(*_grouped(owner), strict=True))
-    quarters = ([p for p in order if p in set(first)], [p for p in order if pneumonia[films[p]].any()], order)
+    images_of = dict(zip(*_grouped(owner), strict=True))
+    quarters = (
+        [p for p in order if p in set(first)],
+        [p for p in order if pneumonia[images_of[p]].any()],
+        order,
+    )
     chosen: dict[str, None] = {}
     count = 0
     for number, patients in enumerate(quarters, start=1):
@@ -209,7 +232,7 @@ def choose_films(
                 break
             if patient not in chosen:
                 chosen[patient] = None
-                count += len(films[patient])
+                count += len(images_of[patient])
     return there[np.isin(owner, list(chosen))]
 
 
@@ -221,9 +244,9 @@ def _grouped(owner: np.ndarray) -> tuple[list[str], list[np.ndarray]]:
 def split_of_pneumonia(labels: Labels, read: Sequence[str], seed: int) -> tuple[Split, str]:
     """The split of section 3.1, and in words how it came about.
 
-    Exactly the paper's numbers for the whole data set. Where radiologists have read films, those are the
-    test part, as the paper's 420 were, and no patient of theirs is in another. Of a part of the data set,
-    70 / 10 / 20 by patient, since the paper's test part would be a film or two.
+    Exactly the paper's numbers for the whole data set. Where radiologists have read images, those are the
+    test part, as the paper's 420 were, and no patient of theirs is in another. For a part of the data set,
+    70 / 10 / 20 by patient, since the paper's test part would be an image or two.
     """
     assert labels.patients is not None
     owner = np.asarray(labels.patients)
@@ -236,10 +259,10 @@ def split_of_pneumonia(labels: Labels, read: Sequence[str], seed: int) -> tuple[
             owner[others].tolist(), {"train": 1 - share, "validation": share, "test": 0.0}, seed=seed
         )
         how = (
-            "test: the films that radiologists read; validation: the paper's share of the others, by patient"
+            "test: the images that radiologists read; validation: the paper's share of the others, by patient"
         )
         return Split(others[inner.train], others[inner.validation], np.flatnonzero(tested)), how
-    if len(labels.images) == IMAGES:
+    if len(labels.images) == _IMAGES:
         drawn = split_pneumonia(labels.images, labels.patients, seed=seed)
         return drawn, "the patients and images of section 3.1"
     # Another seed than the other task's, since it is another split in the paper too.
@@ -247,13 +270,13 @@ def split_of_pneumonia(labels: Labels, read: Sequence[str], seed: int) -> tuple[
     return split_patients(labels.patients, seed=seed + 1), how
 
 
-def _read_films(data: Data) -> list[str]:
+def _read_images(data: Data) -> list[str]:
     return [] if data.readings is None else list(dict.fromkeys(read_table(data.readings).images()))
 
 
 def _wanted_patients(labels: Labels, data: Data) -> list[str]:
     """Patients with boxes or readings, which the last stages look at."""
-    wanted = set(_read_films(data))
+    wanted = set(_read_images(data))
     if data.boxes.is_file():
         wanted |= {one.image for one in read_boxes(data.boxes, data.boxes_finding)}
     assert labels.patients is not None

@@ -1,8 +1,7 @@
 """The stages that measure: Tables 1 and 2, Figure 2, localisation. Each leaves numbers as JSON."""
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ import numpy as np
 
 from chexnet._options import Progress
 from chexnet.datasets import ChestXray14
-from chexnet.datasets.splits.files import read_split
 from chexnet.evaluation import (
     EvaluateOptions,
     ReadersOptions,
@@ -21,7 +19,6 @@ from chexnet.evaluation import (
     read_study,
 )
 from chexnet.evaluation.map_localisation import localise_films
-from chexnet.evaluation.measures import Resampling
 from chexnet.evaluation.model_run import draw_film, run_maps
 from chexnet.leakage import TRAINING_IDS, find_training_images
 from chexnet.paper import PATHOLOGIES
@@ -31,52 +28,92 @@ from chexnet.report.localisation import localisation_json
 from chexnet.report.page import write_report
 from chexnet.report.reproduction import TITLES
 from chexnet.reproduction.config import RECIPES
-from chexnet.reproduction.data_stages import Data
+from chexnet.reproduction.experiment import Data, Experiment, Trained, existing
+from chexnet.reproduction.records import Stage
 from chexnet.statistics.box_overlap import localise as score_map
 from chexnet.tables import Boxes, ColumnNames, read_boxes, read_predictions
 
-PANELS = ("Pneumonia", "Nodule", "Mass", "Pneumothorax", "Effusion", "Cardiomegaly")
+_PANELS = ("Pneumonia", "Nodule", "Mass", "Pneumothorax", "Effusion", "Cardiomegaly")
 """What Figure 2 shows, (a) to (f)."""
 
-NAMES = ColumnNames()
+_NAMES = ColumnNames()
 
 
-@dataclass(frozen=True)
-class Trained:
-    """A trained network and its split.
+def evaluate_stage(experiment: Experiment, network: str, is_current: Callable[[str], bool]) -> Stage:
+    """Measure a network on its test part; earlier systems are compared with CheXNet where it is trained.
 
-    Attributes:
-        network: its name among the recipes.
-        folder: of its training.
-        split: the file of its split.
-        resampling: of every interval.
+    Args:
+        is_current: whether what a stage left can be used, by the stage's name.
     """
+    trained = experiment.trained(network)
+    task = RECIPES[network].task
+    options = experiment.config.evaluation(
+        "70 / 10 / 20 by patient" if task == "pathologies" else "pneumonia task"
+    )
+    others = ["train-chexnet"] if network in ("wang2017", "yao2017") else []
 
-    network: str
-    folder: Path
-    split: Path
-    resampling: Resampling
+    def run(folder: Path, progress: Progress) -> None:
+        compared = bool(others) and is_current(others[0])
+        against = experiment.trained("chexnet") if compared else None
+        _measure(trained, experiment.data, options, against, folder, progress)
 
-    @property
-    def title(self) -> str:
-        """What tables call it."""
-        return TITLES[self.network]
-
-    @property
-    def model(self) -> Path:
-        """The model file."""
-        return self.folder / f"{self.network}.onnx"
-
-    def predictions(self, part: str) -> Path:
-        """Its probabilities for the images of validation or test."""
-        return self.folder / f"{part}_predictions.csv"
-
-    def test_images(self) -> set[str]:
-        """Names of the images of its test part."""
-        return set(read_split(self.split).images.get("test", ()))
+    return Stage(
+        f"evaluate-{network}",
+        f"measure {TITLES[network]} on its test part",
+        run,
+        settings={"samples": options.samples, "seed": options.seed, "films": {"there": experiment.listing}},
+        sources=experiment.data.sources(),
+        needs=(f"train-{network}",),
+        uses=tuple(others),
+    )
 
 
-def measure(
+def table_1_stage(experiment: Experiment) -> Stage:
+    """Compare the pneumonia network with radiologists."""
+    trained, data = experiment.trained("pneumonia"), experiment.data
+    return Stage(
+        "table-1",
+        "compare with radiologists",
+        lambda folder, _: _compare_with_readers(trained, data, folder),
+        settings=_resampled(experiment),
+        sources=data.table() | existing(readings=data.readings),
+        needs=("train-pneumonia",),
+    )
+
+
+def figure_2_stage(experiment: Experiment) -> Stage:
+    """Draw the panels of Figure 2."""
+    trained, data = experiment.trained("chexnet"), experiment.data
+    return Stage(
+        "figure-2",
+        "draw activation maps",
+        lambda folder, _: _draw_figure_2(trained, data, folder),
+        settings={"boxes_finding": data.boxes_finding, "films": {"there": experiment.listing}},
+        sources=data.table() | existing(boxes=data.boxes),
+        needs=("train-chexnet",),
+    )
+
+
+def localise_stage(experiment: Experiment, network: str) -> Stage:
+    """Compare a network's maps with radiologists' boxes."""
+    trained, data = experiment.trained(network), experiment.data
+    return Stage(
+        f"localise-{network}",
+        f"compare the maps of {TITLES[network]} with boxes",
+        lambda folder, _: _localise(trained, data, folder),
+        settings=_resampled(experiment) | {"boxes_finding": data.boxes_finding},
+        sources=data.table() | existing(boxes=data.boxes),
+        needs=(f"split-{RECIPES[network].task}", f"train-{network}"),
+    )
+
+
+def _resampled(experiment: Experiment) -> dict[str, Any]:
+    config = experiment.config
+    samples = config.evaluation("").samples
+    return {"samples": samples, "seed": config.seed, "films": {"there": experiment.listing}}
+
+
+def _measure(
     trained: Trained,
     data: Data,
     options: EvaluateOptions,
@@ -86,16 +123,16 @@ def measure(
 ) -> None:
     """AUROC and all else of one network on its test part, with a report of its own (Table 2)."""
     labels = ChestXray14(data.root).table
-    predictions = read_predictions(trained.predictions("test"), NAMES, trained.title)
+    predictions = read_predictions(trained.predictions("test"), _NAMES, trained.title)
     result = evaluate(
         predictions,
         labels,
         options,
-        names=NAMES,
+        names=_NAMES,
         thresholds=find_thresholds(
             predictions,
             labels,
-            NAMES,
+            _NAMES,
             given=None,
             validation=trained.predictions("validation"),
             validation_labels=None,
@@ -103,15 +140,15 @@ def measure(
         ),
         against=None
         if against is None
-        else read_predictions(against.predictions("test"), NAMES, against.title),
-        training=find_training_images(trained.folder / TRAINING_IDS, labels, NAMES),
+        else read_predictions(against.predictions("test"), _NAMES, against.title),
+        training=find_training_images(trained.folder / TRAINING_IDS, labels, _NAMES),
         progress=progress,
     )
     write_json(evaluation_json(result), folder / "evaluation.json")
     write_report(folder / "report.html", result, figures=folder / "figures")
 
 
-def compare_with_readers(trained: Trained, data: Data, folder: Path) -> None:
+def _compare_with_readers(trained: Trained, data: Data, folder: Path) -> None:
     """Table 1, where there are readings; otherwise what is missing."""
     if data.readings is None:
         missing = (
@@ -121,14 +158,14 @@ def compare_with_readers(trained: Trained, data: Data, folder: Path) -> None:
         )
         write_json({"missing": missing}, folder / "table-1.json")
         return
-    readings, predictions = read_study(data.readings, trained.predictions("test"), ["Pneumonia"], NAMES)
+    readings, predictions = read_study(data.readings, trained.predictions("test"), ["Pneumonia"], _NAMES)
     thresholds = find_reader_thresholds(
         {},
         readings,
         validation=trained.predictions("validation"),
         validation_labels=ChestXray14(data.root).table,
         policy="max_f1",
-        names=NAMES,
+        names=_NAMES,
     )
     options = ReadersOptions(samples=trained.resampling.samples, seed=trained.resampling.seed)
     result = compare_readers(
@@ -142,7 +179,7 @@ def compare_with_readers(trained: Trained, data: Data, folder: Path) -> None:
     write_json(readers_json(result), folder / "table-1.json")
 
 
-def localise(trained: Trained, data: Data, folder: Path) -> None:
+def _localise(trained: Trained, data: Data, folder: Path) -> None:
     """Maps against radiologists' boxes, on films of the test part alone."""
     findings = RECIPES[trained.network].findings
     drawn = read_boxes(data.boxes, data.boxes_finding) if data.boxes.is_file() else []
@@ -171,7 +208,7 @@ def localise(trained: Trained, data: Data, folder: Path) -> None:
     write_json(content, folder / "localisation.json")
 
 
-def draw_figure_2(trained: Trained, data: Data, folder: Path) -> None:
+def _draw_figure_2(trained: Trained, data: Data, folder: Path) -> None:
     """Films of the test part beside their maps: (a) to (f) of Figure 2, with boxes where there are some.
 
     For each pathology the film with a box to which the network gives the highest probability; where no
@@ -181,7 +218,7 @@ def draw_figure_2(trained: Trained, data: Data, folder: Path) -> None:
     files = ChestXray14(data.root).image_files()
     predictions = read_predictions(trained.predictions("test"))
     panels = []
-    for finding in PANELS:
+    for finding in _PANELS:
         shown = _choose(finding, predictions.images, predictions.of(finding), boxes, data)
         if shown is None:
             continue
@@ -215,9 +252,3 @@ def _choose(
     column = labels.values[:, list(PATHOLOGIES).index(finding)]
     positive = {name for name, value in zip(labels.images, column, strict=True) if value == 1}
     return next(((images[place], None) for place in order if images[place] in positive), None)
-
-
-def read_json(path: Path) -> Mapping[str, Any]:
-    """What `write_json` wrote."""
-    content: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return content

@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chexnet.leakage.training_images import TRAINING_IDS
+from chexnet.report.reproduction import TITLES
+from chexnet.reproduction.experiment import PACK, Experiment, existing
+from chexnet.reproduction.records import Stage
 from chexnet.training import Hardware, TrainConfig
 
 _PATIENCE_S = 10.0
@@ -48,8 +52,42 @@ class Training:
         return shlex.join([*command[:place], "chexnet", *command[place + 3 :]])
 
 
-def train(training: Training, folder: Path, final: Path) -> Mapping[str, Any]:
-    """Run a training, or go on with it.
+def train_stage(experiment: Experiment, network: str) -> Stage:
+    """Train a network from its split.
+
+    Raises:
+        ValueError: its initial weights are not there. So it is said now, not after hours of packing.
+    """
+    # Imported here, as torch takes seconds and help needs none.
+    from chexnet.training.earlier_runs import weights_file
+
+    config, data = experiment.config, experiment.data
+    recipe = config.recipe(network)
+    arguments = ["--split", str(experiment.split_file(recipe.task))]
+    if config.packed:
+        arguments += ["--packed", str(experiment.output / PACK)]
+    training = Training(data.root, recipe, experiment.hardware, tuple(arguments), config.launch or "")
+    return Stage(
+        f"train-{network}",
+        f"train {TITLES[network]}",
+        lambda folder, _: _train(training, folder, experiment.trained(network).folder),
+        settings={"recipe": recipe.to_dict(), "films": {"there": experiment.listing}},
+        sources=data.table() | existing(weights=weights_file(recipe.weights)),
+        needs=(f"split-{recipe.task}", *([PACK] if config.packed else [])),
+        resumes=True,
+        # What later stages read. A lost plot or checkpoint is no reason for days of training.
+        products=(
+            f"{network}.onnx",
+            "validation_predictions.csv",
+            "test_predictions.csv",
+            TRAINING_IDS,
+            "metrics.csv",
+        ),
+    )
+
+
+def _train(training: Training, folder: Path, final: Path) -> Mapping[str, Any]:
+    """Run a training, or resume it.
 
     It runs in a process of its own, so that Lightning can start more of its kind for other devices, and so
     that its memory on the device is free for the next.
@@ -74,8 +112,8 @@ def train(training: Training, folder: Path, final: Path) -> Mapping[str, Any]:
     if status != 0:
         ended = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
         raise TrainingFailed(
-            f"the training of {training.recipe.name} {ended}; see above. Once mended, the same command goes "
-            "on at its last epoch"
+            f"the training of {training.recipe.name} {ended}; see above. Once that is mended, run the same "
+            "command again to resume at its last epoch"
         )
     return {"command": training.shown(final)}
 

@@ -24,9 +24,10 @@ from chexnet.datasets.chestxray14 import BOXES
 from chexnet.datasets.splits.files import read_split
 from chexnet.paper import PNEUMONIA_SPLIT
 from chexnet.reproduction import Reproduction, Steps, reproduce
-from chexnet.reproduction.data_stages import Data, choose_films, pack, split_of_pneumonia
-from chexnet.reproduction.reproduce import build_stages
-from chexnet.reproduction.stages import stage_inputs
+from chexnet.reproduction.data_stages import choose_images, pack, split_of_pneumonia
+from chexnet.reproduction.experiment import Data
+from chexnet.reproduction.reproduce import plan_stages
+from chexnet.reproduction.stages import Watcher, alone
 from chexnet.reproduction.train_stage import Training
 from chexnet.training import Hardware, TrainConfig
 
@@ -115,7 +116,7 @@ def test_a_film_that_cannot_be_read_is_named_and_its_pack_goes_on_when_it_is_men
     damaged = next(copy.rglob("00000003_001.png"))
     whole = damaged.read_bytes()
     damaged.write_bytes(whole[:-100])
-    with pytest.raises(ValueError, match=r"1 of 120 films cannot be read(.|\n)*00000003_001.png"):
+    with pytest.raises(ValueError, match=r"1 of 120 images cannot be read(.|\n)*00000003_001.png"):
         pack(data, Reproduction(), size, tmp_path / "pack")
     damaged.write_bytes(whole)
     assert pack(data, Reproduction(), size, tmp_path / "pack") == {"films": 120, "size": 32}
@@ -127,10 +128,25 @@ def test_what_cannot_be_fetched_is_told_and_nothing_is_begun(tmp_path):
     with ThreadingHTTPServer(("127.0.0.1", 0), answer) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         config = replace(TINY, download=True, mirror=f"http://127.0.0.1:{server.server_port}")
-        with pytest.raises(ValueError, match=r"is not complete; give the same command(.|\n)*images_001.*404"):
+        with pytest.raises(ValueError, match=r"is not complete; run the same command(.|\n)*images_001.*404"):
             reproduce(tmp_path / "data", tmp_path / "out", config, HERE)
         server.shutdown()
-    assert not (tmp_path / "out").exists()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["lock"]
+
+
+def test_a_download_waits_for_another_run_in_the_same_folder(tmp_path):
+    """Two that fetch into the same folder would write over each other."""
+    waited = []
+
+    def give_up(process):
+        waited.append(process)
+        raise TimeoutError
+
+    config = replace(TINY, download=True, mirror="http://127.0.0.1:9")
+    with alone(tmp_path / "out", lambda _: None), pytest.raises(TimeoutError):
+        reproduce(tmp_path / "data", tmp_path / "out", config, HERE, watcher=Watcher(wait=give_up))
+    assert waited == [str(os.getpid())]
+    assert not (tmp_path / "data").exists()
 
 
 def split_again(root, output, config=TINY):
@@ -166,8 +182,7 @@ def test_a_training_of_another_split_is_not_measured_on_this_one(root, finished,
 
 
 def inputs(root, output, stage, **changes):
-    plan = {one.name: one for one in build_stages(root, output, replace(TINY, **changes), HERE)}
-    return stage_inputs(plan[stage], output)
+    return plan_stages(root, output, replace(TINY, **changes), HERE).inputs(stage)
 
 
 def test_what_a_stage_reads_or_is_told_is_among_its_inputs(root, tmp_path):
@@ -190,8 +205,8 @@ def changed_stages(one, other):
 
 
 def all_inputs(root, output, **changes):
-    plan = build_stages(root, output, replace(TINY, **changes), HERE)
-    return {stage.name: stage_inputs(stage, output) for stage in plan}
+    plan = plan_stages(root, output, replace(TINY, **changes), HERE)
+    return {name: plan.inputs(name) for name in plan.stages}
 
 
 def test_another_label_or_patient_in_the_table_makes_all_that_reads_it_be_done_again(root, tmp_path):
@@ -199,7 +214,18 @@ def test_another_label_or_patient_in_the_table_makes_all_that_reads_it_be_done_a
     before = all_inputs(copy, tmp_path / "out")
     table = copy / "Data_Entry_2017_v2020.csv"
     table.write_text(table.read_text().replace("No Finding", "Mass", 1))
+    # The pack holds images alone, and those are the same.
+    changed = changed_stages(before, all_inputs(copy, tmp_path / "out"))
+    assert changed == before.keys() - {"report", "pack"}
+    other_image = table.read_text().replace("00000002_000.png", "00000002_999.png")
+    table.write_text(other_image)
     assert changed_stages(before, all_inputs(copy, tmp_path / "out")) == before.keys() - {"report"}
+
+
+def test_a_lost_plot_trains_no_network_again(root, finished):
+    output, _ = finished
+    (output / "train-chexnet" / "losses.png").unlink()
+    assert set(states(reproduce(root, output, TINY, HERE)).values()) == {"kept"}
 
 
 def test_what_no_training_reads_leaves_trainings_alone(root, tmp_path):
@@ -249,12 +275,12 @@ def test_an_incomplete_copy_is_refused_with_what_to_do(root, tmp_path):
 def test_a_choice_of_films_keeps_patients_whole_and_holds_what_is_asked_for(root):
     labels = ChestXray14(root).labels()
     there = np.arange(len(labels.images))
-    rows = choose_films(labels, there, 40, ["4", "8"], seed=0)
+    rows = choose_images(labels, there, 40, ["4", "8"], seed=0)
     owner = np.asarray(labels.patients)
     assert 40 <= len(rows) <= 42
     assert {"4", "8"} <= set(owner[rows])
     assert np.isin(np.flatnonzero(np.isin(owner, owner[rows])), rows).all()
-    assert choose_films(labels, there, None, [], seed=0) is there
+    assert choose_images(labels, there, None, [], seed=0) is there
 
 
 def test_films_that_were_read_are_the_test_part_of_the_pneumonia_task(root):

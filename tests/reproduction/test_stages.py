@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from chexnet.reproduction.stage import RECORD, Stage, read_finished, write_record
-from chexnet.reproduction.stages import Steps, Watcher, out_of_date, run_stages
+from chexnet.reproduction.records import RECORD, Stage, read_record, write_record
+from chexnet.reproduction.stages import Plan, Steps, alone
 
 TEXTS = {"one.txt": "one", "two.txt": "two"}
 
@@ -31,6 +31,7 @@ class Kitchen:
 
     def __init__(self, output, source):
         self.output, self.source, self.runs = output, source, []
+        output.mkdir(exist_ok=True)
         self.factor = 2
 
     def stages(self):
@@ -59,7 +60,7 @@ class Kitchen:
 
     def run(self, **steps):
         self.runs.clear()
-        return {one.stage: one for one in run_stages(self.stages(), self.output, Steps(**steps))}
+        return {one.stage: one for one in Plan(self.stages(), self.output).run(Steps(**steps))}
 
 
 @pytest.fixture
@@ -114,6 +115,17 @@ def test_a_damaged_file_is_noticed(kitchen, damage, why):
     assert kitchen.runs == ["double"]
 
 
+def test_a_lost_by_product_is_no_reason_to_do_hours_of_work_again(kitchen):
+    """Such as the plot of a training; what later stages read is."""
+    first, double, page = kitchen.stages()
+    plan = Plan([first, replace(double, products=("one.txt",)), page], kitchen.output)
+    plan.run()
+    (kitchen.output / "double" / "two.txt").unlink()
+    assert {one.state for one in plan.run()} == {"kept"}
+    (kitchen.output / "double" / "one.txt").unlink()
+    assert [one.state for one in plan.run()] == ["kept", "done", "kept"]
+
+
 def test_touched_files_of_the_same_bytes_are_kept(kitchen):
     kitchen.run()
     for path in (kitchen.output / "double").iterdir():
@@ -156,10 +168,10 @@ def test_a_stage_is_left_out_where_what_it_needs_is_out_of_date_further_back(kit
     assert (outcomes["double"].state, outcomes["double"].reason) == ("left out", "needs read")
     with pytest.raises(ValueError, match=r"page needs what read leaves.*\(sources table was"):
         kitchen.run(only=("page",))
-    plan = {stage.name: stage for stage in kitchen.stages()}
-    assert out_of_date(plan["page"], plan, kitchen.output).startswith("read: sources table was")
+    plan = Plan(kitchen.stages(), kitchen.output)
+    assert plan.out_of_date("page").startswith("read: sources table was")
     kitchen.run()
-    assert not any(out_of_date(stage, plan, kitchen.output) for stage in plan.values())
+    assert not any(plan.out_of_date(name) for name in plan.stages)
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"a": 1}', '{"outputs": {}}'])
@@ -191,16 +203,17 @@ def test_a_stage_that_comes_after_another_is_not_done_again_for_what_that_has_le
     kitchen = Kitchen(tmp_path / "output", source)
     first, double, _ = kitchen.stages()
     stages = [first, replace(double, needs=(), after=("read",))]
-    run_stages(stages, kitchen.output)
+    plan = Plan(stages, kitchen.output)
+    plan.run()
     source.write_text("longer\n")
-    outcomes = {one.stage: one for one in run_stages(stages, kitchen.output, Steps(skip=("read",)))}
+    outcomes = {one.stage: one for one in plan.run(Steps(skip=("read",)))}
     assert (outcomes["double"].state, outcomes["double"].reason) == ("left out", "needs read")
-    assert [one.state for one in run_stages(stages, kitchen.output)] == ["done", "kept"]
+    assert [one.state for one in plan.run()] == ["done", "kept"]
 
 
 def test_a_full_disk_is_told_as_what_it_broke(kitchen, monkeypatch):
     def full(folder, content):
-        if "seconds" in content["attempts"][-1]:
+        if content.attempts[-1].seconds is not None:
             raise OSError(errno.ENOSPC, "No space left on device")
         write_record(folder, content)
 
@@ -210,7 +223,7 @@ def test_a_full_disk_is_told_as_what_it_broke(kitchen, monkeypatch):
     monkeypatch.setattr("chexnet.reproduction.stages.write_record", full)
     stage = Stage("train", "trains", failing)
     with pytest.raises(ValueError, match="without a model"):
-        run_stages([stage], kitchen.output)
+        Plan([stage], kitchen.output).run()
 
 
 def test_without_what_it_needs_a_stage_is_left_out_with_the_reason(kitchen):
@@ -241,7 +254,8 @@ def test_the_record_holds_versions_hashes_and_times(kitchen):
     assert read["details"] == {"characters": 3}
     assert read["outputs"].keys() == {"length.txt"}
     assert len(read["inputs"]["sources"]["table"]) == 64
-    assert double["inputs"]["stages"]["read"] == read_finished(kitchen.output / "read")[0].digest
+    held = read_record(kitchen.output / "read")
+    assert double["inputs"]["stages"]["read"] == held.digest(kitchen.stages()[0])
     assert double["attempts"][0]["seconds"] >= 0
     assert content["software"]["numpy"]
 
@@ -250,7 +264,7 @@ def test_a_failed_stage_leaves_nothing_under_its_name_and_goes_on_where_it_was(k
     stages = kitchen.stages()
     stages[1] = replace(stages[1], run=lambda folder, progress: (folder / "missing" / "x").read_text())
     with pytest.raises(FileNotFoundError):
-        run_stages(stages, kitchen.output)
+        Plan(stages, kitchen.output).run()
     assert not (kitchen.output / "double").exists()
     (kitchen.output / "double.partial" / "one.txt").write_text("from before")
     kitchen.run()
@@ -263,7 +277,7 @@ def test_what_an_interrupted_stage_of_other_settings_left_is_kept_aside(kitchen)
     stages = kitchen.stages()
     stages[1] = replace(stages[1], run=lambda folder, progress: (folder / "missing" / "x").read_text())
     with pytest.raises(FileNotFoundError):
-        run_stages(stages, kitchen.output)
+        Plan(stages, kitchen.output).run()
     (kitchen.output / "double.partial" / "one.txt").write_text("from before")
     kitchen.factor = 5
     kitchen.run()
@@ -276,7 +290,6 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from test_stages import Kitchen
-from chexnet.reproduction import stage as module
 
 kitchen = Kitchen(Path(sys.argv[2]), Path(sys.argv[3]))
 calls = 0
@@ -338,7 +351,8 @@ def test_a_run_waits_for_another_in_the_same_folder(kitchen):
     holder = context.Process(target=hold, args=(kitchen.output, ready))
     holder.start()
     assert ready.wait(60)
-    run_stages(kitchen.stages(), kitchen.output, watcher=Watcher(wait=waited.append))
+    with alone(kitchen.output, waited.append):
+        Plan(kitchen.stages(), kitchen.output).run()
     assert waited == [str(holder.pid)]
     holder.join(60)
     assert holder.exitcode == 0
@@ -349,4 +363,5 @@ def hold(output, ready):
         ready.set()
         time.sleep(0.5)
 
-    run_stages([Stage("slow", "sleeps", slowly)], output)
+    with alone(output, lambda _: None):
+        Plan([Stage("slow", "sleeps", slowly)], output).run()
