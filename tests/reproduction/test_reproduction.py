@@ -188,7 +188,7 @@ def inputs(root, output, stage, **changes):
 def test_what_a_stage_reads_or_is_told_is_among_its_inputs(root, tmp_path):
     weights, boxes = tmp_path / "w.ckpt", tmp_path / "boxes.csv"
     weights.write_text("one")
-    boxes.write_text("image,x,y,width,height\n")
+    boxes.write_text("image,x,y,width,height\n00000002_000.png,1,1,9,9\n")
     before = inputs(root, tmp_path, "train-chexnet", weights=str(weights))
     weights.write_text("other")
     assert inputs(root, tmp_path, "train-chexnet", weights=str(weights)) != before
