@@ -7,6 +7,9 @@ from html import escape
 
 from chexnet.report.tables import Grid
 
+_FITS_A_PHONE = 3
+"""Columns of a table that a phone of 390 pixels shows side by side."""
+
 STYLE = """
 :root { color-scheme: light; --ink: #1a1c20; --soft: #55595f; --line: #d5d8dc; --accent: #00558c; }
 * { box-sizing: border-box; }
@@ -29,7 +32,8 @@ figure.table figcaption { margin-bottom: .3rem; }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: right;
   vertical-align: top; }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: #fff; }
-td { white-space: nowrap; }
+.whole { white-space: nowrap; }
+th:first-child { overflow-wrap: anywhere; min-width: 6rem; }
 thead th { border-bottom: 2px solid var(--ink); vertical-align: bottom; }
 tbody th { font-weight: 400; }
 figure { margin: 1rem 0; }
@@ -38,7 +42,16 @@ pre { overflow-x: auto; background: #f4f5f7; padding: .6rem; font-size: .85rem; 
   overflow-wrap: anywhere; }
 dl { display: grid; grid-template-columns: minmax(8rem, max-content) 1fr; gap: .2rem 1rem; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
-@media (max-width: 40rem) { figure img { max-width: none; } }
+@media (max-width: 40rem) {
+  .wide, .wide tbody, .wide tr, .wide th { display: block; width: 100%; }
+  .wide thead { position: absolute; clip-path: inset(50%); height: 1px; width: 1px; overflow: hidden; }
+  .wide tr { border-bottom: 2px solid var(--line); padding: .4rem 0; }
+  .wide th:first-child { position: static; border: 0; font-weight: 700; padding: 0; }
+  .wide td { display: flex; justify-content: space-between; gap: 1rem; border: 0; padding: .1rem 0; }
+  .wide td:empty { display: none; }
+  .wide td span { text-align: right; }
+  .wide td::before { content: attr(data-label); color: var(--soft); text-align: left; }
+}
 @media (max-width: 30rem) { dl { grid-template-columns: 1fr; } dd { margin-bottom: .4rem; } }
 @media print { body { max-width: none; font-size: 9.5pt; } nav { display: none; }
   .scroll { overflow: visible; }
@@ -87,17 +100,38 @@ def heading(text: str) -> str:
 
 
 def table(grid: Grid, caption: str) -> str:
-    """A table with its caption above it."""
-    head = "".join(f'<th scope="col">{inline(cell)}</th>' for cell in grid.head)
-    rows = "".join(
-        f'<tr><th scope="row">{inline(row[0])}</th>'
-        + "".join(f"<td>{inline(cell)}</td>" for cell in row[1:])
-        + "</tr>"
-        for row in grid.rows
+    """A table with its caption above it. On a phone each row of a wide one becomes a block of its own."""
+    head = "".join(f'<th scope="col" role="columnheader">{inline(cell)}</th>' for cell in grid.head)
+    rows = "".join(_row(grid.head, row) for row in grid.rows)
+    kind = ' class="wide"' if len(grid.head) > _FITS_A_PHONE else ""
+    body = (
+        f'<table role="table"{kind}><thead role="rowgroup"><tr role="row">{head}</tr></thead>'
+        f'<tbody role="rowgroup">{rows}</tbody></table>'
     )
-    body = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     above = f"<figcaption>{inline(caption)}</figcaption>"
     return f'<figure class="table">{above}{_scrolling(body, caption)}</figure>'
+
+
+def _row(head: Sequence[str], row: Sequence[str]) -> str:
+    # Roles are written out, as a table that is displayed as blocks loses them.
+    cells = "".join(_cell(label, cell) for label, cell in zip(head[1:], row[1:], strict=True))
+    return f'<tr role="row"><th scope="row" role="rowheader">{inline(row[0])}</th>{cells}</tr>'
+
+
+def _cell(label: str, cell: str) -> str:
+    shown = f"<span>{_number(cell)}</span>" if cell else ""
+    return f'<td role="cell" data-label="{escape(plain(label))}">{shown}</td>'
+
+
+def _number(cell: str) -> str:
+    """A cell that may break before its interval, and nowhere else."""
+    value, opening, interval = cell.partition(" (")
+    if not opening:
+        return inline(cell)
+    bold = value.startswith("**")
+    value, interval = value.removeprefix("**"), interval.removesuffix("**")
+    shown = f'{escape(value)} <span class="whole">({escape(interval)}</span>'
+    return f"<strong>{shown}</strong>" if bold else shown
 
 
 def figure(content: bytes, kind: str, alternative: str, caption: str) -> str:

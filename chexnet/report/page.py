@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from chexnet._options import Progress
 from chexnet._version import __version__
+from chexnet.evaluation.discrimination import FEWEST_PATIENTS
 from chexnet.evaluation.evaluate import Evaluation
 from chexnet.evaluation.map_localisation import Localisation
 from chexnet.evaluation.model_run import Film
@@ -44,16 +45,18 @@ from chexnet.report.tables import (
     Grid,
     comparison_grid,
     consensus_grid,
+    error_grids,
     gap_grid,
     inference_grid,
     kappa_grid,
     operating_points,
     other_measures,
     readers_grid,
-    subgroup_grid,
+    subgroup_grids,
     table_2,
 )
 from chexnet.report.text import (
+    ERRORS_NOTE,
     GAPS_NOTE,
     QUESTIONS_NOTE,
     agreement_line,
@@ -312,7 +315,12 @@ def _comparison(evaluation: Evaluation) -> str:
 
 
 def _subgroups(evaluation: Evaluation, drawn: dict[str, Figure]) -> str:
-    parts = [table(subgroup_grid(evaluation.subgroups), "AUROC within subgroups")]
+    parts = [
+        table(grid, f"AUROC by {grouping}; few: fewer than {FEWEST_PATIENTS} patients in a class")
+        for grouping, grid in subgroup_grids(evaluation.subgroups).items()
+    ]
+    for grouping, grid in error_grids(evaluation.subgroups).items():
+        parts.append(table(grid, f"Errors by {grouping}. {ERRORS_NOTE}"))
     if "subgroups" in drawn:
         parts.append(
             _picture(

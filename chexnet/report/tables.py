@@ -1,6 +1,6 @@
 """The rows of every table, once, for the terminal and the report alike."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chexnet.evaluation.comparison import ModelComparison
@@ -11,22 +11,13 @@ from chexnet.evaluation.subgroups import Gap, Subgroup
 from chexnet.findings import display_name
 from chexnet.literature import TABLE_2_COLUMNS, Published
 from chexnet.paper import PATHOLOGIES
+from chexnet.statistics import Estimate
 
 WIDEST = 120
 """Characters of a line that a terminal shows without breaking it."""
 
 _BETWEEN = len(" | ")
-_OTHER_MEASURES = (
-    "finding",
-    "prevalence",
-    "unlabelled",
-    "AUPRC",
-    "Brier score",
-    "calibration slope",
-    "intercept",
-    "O:E",
-    "ECE (15 bins)",
-)
+_OTHER_MEASURES = ("AUPRC", "Brier score", "calibration slope", "intercept", "O:E", "ECE (15 bins)")
 _ACCURACIES = {"f1": "F1", "sensitivity": "sensitivity", "specificity": "specificity"}
 
 
@@ -84,9 +75,9 @@ def table_2(*evaluations: Evaluation) -> Grid:
         "AUROC",
         "positive",
         "negative",
-        "patients with it",
+        "patients",
         *(f"{one.data.name} ({one.options.split})" for one in evaluations),
-        *(f"{column.system} ({column.split})" for column in published),
+        *(column.system for column in published),
     ]
     rows = []
     for name, result in first.findings.items():
@@ -137,14 +128,13 @@ def _means(evaluations: Sequence[Evaluation]) -> list[str]:
 
 
 def other_measures(evaluation: Evaluation) -> Grid:
-    """AUPRC and calibration."""
+    """AUPRC and calibration; unlabelled images have a column where there are any."""
+    unlabelled = any(one.unlabelled for one in evaluation.findings.values())
     rows = [
         [
             display_name(name),
-            f"{one.positives / (one.positives + one.negatives):.2%}"
-            if one.positives + one.negatives
-            else "–",
-            f"{one.unlabelled:,}",
+            _prevalence(one),
+            *([f"{one.unlabelled:,}"] if unlabelled else ()),
             one.auprc.text(4),
             one.brier.text(4),
             one.calibration.slope.text(2),
@@ -154,7 +144,13 @@ def other_measures(evaluation: Evaluation) -> Grid:
         ]
         for name, one in evaluation.findings.items()
     ]
-    return Grid([*_OTHER_MEASURES], rows)
+    head = ["finding", "prevalence", *(["unlabelled"] if unlabelled else ()), *_OTHER_MEASURES]
+    return Grid(head, rows)
+
+
+def _prevalence(one: FindingResult) -> str:
+    known = one.positives + one.negatives
+    return f"{one.positives / known:.2%}" if known else "–"
 
 
 def operating_points(evaluation: Evaluation) -> Grid:
@@ -193,19 +189,46 @@ def comparison_grid(comparison: ModelComparison) -> Grid:
     return Grid(["AUROC", *models, "difference", "p (permutation)", "p (Holm)"], rows)
 
 
-def subgroup_grid(subgroups: Sequence[Subgroup]) -> Grid:
-    """AUROC by sex, age and view: one row a subgroup, one column a finding."""
-    findings = list(subgroups[0].auroc)
-    rows = [
-        [
-            f"{one.grouping}: {one.name}",
-            f"{one.images:,}",
-            f"{one.patients:,}",
-            *(one.auroc[name].text(3) for name in findings),
+def subgroup_grids(subgroups: Sequence[Subgroup]) -> dict[str, Grid]:
+    """AUROC within groups: one table for each grouping, findings as rows and groups as columns."""
+    grids = {}
+    for grouping in dict.fromkeys(one.grouping for one in subgroups):
+        groups = [one for one in subgroups if one.grouping == grouping]
+        rows = [
+            ["images", *(f"{one.images:,}" for one in groups)],
+            ["patients", *(f"{one.patients:,}" for one in groups)],
         ]
-        for one in subgroups
-    ]
-    return Grid(["AUROC", "images", "patients", *map(display_name, findings)], rows)
+        for finding in groups[0].auroc:
+            rows.append([display_name(finding), *(_in_group(one, finding) for one in groups)])
+        grids[grouping] = Grid([f"AUROC by {grouping}", *(one.name for one in groups)], rows)
+    return grids
+
+
+def _in_group(group: Subgroup, finding: str) -> str:
+    """An AUROC; marked where few patients are behind it."""
+    measured = group.auroc[finding]
+    few = measured.value is not None and min(group.patients_of_classes[finding]) < FEWEST_PATIENTS
+    return measured.text(3) + (" few" if few else "")
+
+
+def error_grids(subgroups: Sequence[Subgroup]) -> dict[str, Grid]:
+    """What the thresholds miss and call wrongly in each group: findings with a threshold as rows."""
+    grids = {}
+    for grouping in dict.fromkeys(one.grouping for one in subgroups):
+        groups = [one for one in subgroups if one.grouping == grouping]
+        findings = [one for one in groups[0].auroc if any(one in group.underdiagnosis for group in groups)]
+        rows = [
+            [f"{display_name(finding)}: {what}", *(_error(getattr(one, which), finding) for one in groups)]
+            for finding in findings
+            for what, which in (("missed", "underdiagnosis"), ("false alarm", "overdiagnosis"))
+        ]
+        if rows:
+            grids[grouping] = Grid([f"share by {grouping}", *(one.name for one in groups)], rows)
+    return grids
+
+
+def _error(shares: Mapping[str, Estimate], finding: str) -> str:
+    return shares[finding].text(2) if finding in shares else "–"
 
 
 def gap_grid(gaps: Iterable[Gap]) -> Grid:
@@ -215,9 +238,9 @@ def gap_grid(gaps: Iterable[Gap]) -> Grid:
         [
             "finding",
             "grouping",
-            "highest (patients with it)",
-            "lowest (patients with it)",
-            "difference of AUROC",
+            "highest (patients)",
+            "lowest (patients)",
+            "difference",
             "p",
             "p (Holm)",
         ],

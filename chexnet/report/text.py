@@ -10,6 +10,7 @@ from chexnet.findings import display_name
 from chexnet.report.tables import (
     comparison_grid,
     consensus_grid,
+    error_grids,
     gap_grid,
     inference_grid,
     kappa_grid,
@@ -19,14 +20,18 @@ from chexnet.report.tables import (
     p_text,
     published_columns,
     readers_grid,
-    subgroup_grid,
+    subgroup_grids,
     table_2,
 )
 from chexnet.statistics import FEW_PATIENTS
 
 TABLE_2_NOTE = (
-    "Bold: the interval lies above all published values. Published values come from other random splits; "
-    "a difference may be the split's."
+    "Bold: the interval lies above all published values. Each published value comes from a random split "
+    "of its own; a difference may be the split's."
+)
+ERRORS_NOTE = (
+    "At the thresholds: missed is the share of the positive images that are not called (underdiagnosis), "
+    "false alarm the share of the negative images that are called (overdiagnosis)."
 )
 FEW_NOTE = (
     f"Few: fewer than {FEWEST_PATIENTS} patients with or without the finding. The number is shown; nothing "
@@ -65,7 +70,10 @@ def show_evaluation(evaluation: Evaluation) -> str:
     if evaluation.comparison:
         parts.append(show_comparison(evaluation.comparison))
     if evaluation.subgroups:
-        parts.append(subgroup_grid(evaluation.subgroups).markdown())
+        parts += [grid.markdown() for grid in subgroup_grids(evaluation.subgroups).values()]
+        errors = error_grids(evaluation.subgroups)
+        if errors:
+            parts += [ERRORS_NOTE, *(grid.markdown() for grid in errors.values())]
         parts.append(f"{GAPS_NOTE}\n\n{gap_grid(evaluation.gaps).markdown()}")
     missing = reasons(evaluation)
     if missing:

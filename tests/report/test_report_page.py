@@ -204,16 +204,26 @@ def test_a_phone_shows_every_picture_and_never_scrolls_the_page_sideways(opened)
     assert opened.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
 
 
-def test_a_phone_keeps_the_finding_in_sight_while_its_numbers_scroll(opened):
-    place = opened.evaluate(
+@pytest.mark.parametrize("width", [360, 390, 1280])
+def test_no_table_and_no_picture_is_cut_off(opened, width):
+    opened.set_viewport_size({"width": width, "height": 740})
+    cut = opened.evaluate(
+        """() => [...document.querySelectorAll(".scroll")]
+            .filter((one) => one.scrollWidth > one.clientWidth + 1)
+            .map((one) => one.getAttribute("aria-label"))"""
+    )
+    assert cut == []
+
+
+def test_on_a_phone_each_number_of_a_wide_table_has_its_label(opened):
+    opened.set_viewport_size({"width": 390, "height": 740})
+    shown = opened.evaluate(
         """() => {
-            const scroller = document.querySelector("figure.table .scroll table").parentElement;
-            scroller.scrollLeft = 200;
-            const left = scroller.querySelector("tbody th").getBoundingClientRect().left;
-            return left - scroller.getBoundingClientRect().left;
+            const cell = document.querySelector("table.wide td");
+            return [getComputedStyle(cell).display, getComputedStyle(cell, "::before").content];
         }"""
     )
-    assert place == 0
+    assert shown == ["flex", '"positive"']
 
 
 @pytest.mark.parametrize("width", [360, 1200])
