@@ -6,6 +6,7 @@ that other work on the machine does not count. Competitors that are not installe
 
     python benchmarks/resampling.py              # everything
     python benchmarks/resampling.py --rounds 1   # a quick look
+    python benchmarks/resampling.py --targets    # only this package, with time and memory
 """
 
 # ruff: noqa: E402 (the number of threads must be set before NumPy is imported)
@@ -24,7 +25,16 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import numpy as np
 
-from chexnet.statistics import Ranking, bootstrap, compare_aurocs, reader_study, resample_counts
+from chexnet.statistics import (
+    Decisions,
+    Ranking,
+    bootstrap,
+    compare_aurocs,
+    raters_of,
+    reader_study,
+    resample_counts,
+    two_way_bootstrap,
+)
 from chexnet.statistics.delong import auroc_covariance
 
 IMAGES, PATIENTS, SAMPLES = 25_000, 6_000, 10_000
@@ -231,11 +241,57 @@ def delong_table():
     print(f"| 14 paired tests over patients | {seconds(paired):.3f} |")
 
 
+def large_study(samples=SAMPLES):
+    """14 AUROCs on 250,000 images of 60,000 patients."""
+    generator = np.random.default_rng(0)
+    owner = np.unique(np.sort(generator.integers(0, 60_000, 250_000)), return_inverse=True)[1]
+    rankings = []
+    for share in PREVALENCE:
+        labels = generator.random(owner.size) < share
+        rankings.append(Ranking(labels, generator.normal(size=owner.size) + labels, owner))
+    bootstrap([ranking.auroc for ranking in rankings], int(owner.max()) + 1, samples)
+
+
+def two_way_readers():
+    """Sensitivities of five readers and a model on 400 images: 10,000 resamples of readers and images."""
+    generator = np.random.default_rng(0)
+    truth = generator.random(400) < 0.3
+    calls = generator.random((6, 400)) < np.where(truth, 0.8, 0.1)
+    everyone = np.arange(400)
+    two_way_bootstrap(raters_of([Decisions(truth, one, everyone, 400).sensitivity for one in calls]), 400)
+
+
+TARGETS = {
+    "14 AUROCs, 25,000 images, 10,000 resamples": ("ours", 15, 300),
+    "14 AUROCs, 250,000 images, 10,000 resamples": ("large_study", 100, 1000),
+    "readers and images, 400 images, 5 readers, 10,000 resamples": ("two_way_readers", 5, 300),
+}
+"""What it must not cost: processor seconds and peak memory in MB, each in a process of its own."""
+
+
+def targets_table():
+    print("| work | processor seconds | at most | peak MB | at most |\n|---|---|---|---|---|")
+    for name, (work, most_seconds, most_mb) in TARGETS.items():
+        script = [sys.executable, __file__, "--one", work]
+        spent, memory = subprocess.run(script, capture_output=True, text=True, check=True).stdout.split()
+        print(
+            f"| {name} | {float(spent):.2f} | {most_seconds} | {float(memory):.0f} | {most_mb} |", flush=True
+        )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory", action="store_true", help="print this process's peak memory in MB")
+    parser.add_argument("--targets", action="store_true", help="only what this package must not exceed")
+    parser.add_argument("--one", choices=[work for work, _, _ in TARGETS.values()], help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.one:
+        print(seconds(globals()[options.one]), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        return
+    if options.targets:
+        targets_table()
+        return
     if options.memory:
         ours()
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
