@@ -1,5 +1,6 @@
 """The one-file model: load, run, calibrate."""
 
+import copy
 import hashlib
 import os
 import threading
@@ -71,9 +72,8 @@ class Classifier:
         self.training_set = _training_set(self._session, self.path)
         self.identity = ModelIdentity(self.metadata.name, self.metadata.version, digest.hexdigest())
         self.policy = self.metadata.policy if policy is None else policy
-        if policy is not None and policy not in self.policies:
-            names = ", ".join(self.policies) or "none"
-            raise InvalidModel(f"{self.path}: no policy {policy!r}; it has {names}")
+        if policy is not None:
+            self._check_policy(policy)
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -84,6 +84,22 @@ class Classifier:
     def policies(self) -> tuple[str, ...]:
         """The names of the operating points in the file."""
         return tuple(sorted({name for finding in self.metadata.findings for name in finding.thresholds}))
+
+    def under(self, policy: str) -> "Classifier":
+        """The same model with the operating points of another policy; both share the network.
+
+        Raises:
+            InvalidModel: the model has no such policy.
+        """
+        self._check_policy(policy)
+        other = copy.copy(self)
+        other.policy = policy
+        return other
+
+    def _check_policy(self, policy: str) -> None:
+        if policy not in self.policies:
+            names = ", ".join(self.policies) or "none"
+            raise InvalidModel(f"{self.path}: no policy {policy!r}; it has {names}")
 
     def predict(self, image: str | os.PathLike[str] | bytes | Radiograph, *, gate: bool = True) -> Prediction:
         """Read one radiograph: probabilities and maps of all findings.

@@ -75,7 +75,7 @@ class Prediction:
     findings: tuple[FindingPrediction, ...]
     model: ModelIdentity
     maps: Float32[np.ndarray, "findings rows columns"] | None = None
-    evidence: Float32[np.ndarray, "findings rows columns"] | None = None
+    evidence: Float32[np.ndarray, "findings down across"] | None = None
     notes: tuple[str, ...] = ()
     maps_are: Maps = "mean"
 

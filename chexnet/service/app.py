@@ -18,12 +18,13 @@ from chexnet._version import __version__
 from chexnet.classifier import Classifier
 from chexnet.classifier.overlay import NOTICE
 from chexnet.service.config import MEGA, ServiceConfig
+from chexnet.service.documents import SOFTWARE, card_json
 from chexnet.service.metrics import MEDIA_TYPE, Metrics
 from chexnet.service.openapi import PROMETHEUS, SCHEMAS, answers, with_examples
-from chexnet.service.problems import answer_with_problems
+from chexnet.service.problems import answer_with_problems, overloaded
 from chexnet.service.radiograph_reader import RadiographReader, warm_up
 from chexnet.service.routes import Predictions, predictions_router
-from chexnet.service.schemas import CardSchema, HealthSchema, card_json
+from chexnet.service.schemas import CardSchema, HealthSchema, ReadySchema
 from chexnet.service.security import Guard, Keys, require_key
 from chexnet.service.store import ResultStore
 
@@ -80,7 +81,7 @@ def create_app(classifier: Classifier, config: ServiceConfig = _DEFAULTS) -> ASG
     protected.include_router(predictions_router(predictions, limits.films_per_request))
     protected.include_router(_about(classifier, metrics))
     app.include_router(protected)
-    _add_health(app, keeps_films=config.keep is not None)
+    _add_health(app, predictions, config)
     answer_with_problems(app)
     _complete_openapi(app, config.root_path)
     _add_page(app)
@@ -91,7 +92,7 @@ def create_app(classifier: Classifier, config: ServiceConfig = _DEFAULTS) -> ASG
 
 def _about(classifier: Classifier, metrics: Metrics) -> APIRouter:
     router = APIRouter()
-    card = CardSchema.model_validate(card_json(classifier, f"chexnet {__version__}"))
+    card = CardSchema.model_validate(card_json(classifier))
 
     @router.get("/v1/model", tags=["model"], summary="The model card")
     async def model() -> CardSchema:
@@ -112,11 +113,26 @@ def _about(classifier: Classifier, metrics: Metrics) -> APIRouter:
     return router
 
 
-def _add_health(app: FastAPI, *, keeps_films: bool) -> None:
+def _add_health(app: FastAPI, predictions: Predictions, config: ServiceConfig) -> None:
     @app.get("/healthz", tags=["operation"], summary="Whether the service is there")
     async def healthz() -> HealthSchema:
         """Answers as soon as the model is loaded and warm."""
-        return HealthSchema(status="ok", software=f"chexnet {__version__}", keeps_films=keeps_films)
+        return HealthSchema(status="ok", software=SOFTWARE, keeps_films=config.keep is not None)
+
+    @app.get(
+        "/readyz",
+        tags=["operation"],
+        responses=answers({}, 503),
+        summary="Whether more images can be taken now",
+    )
+    async def readyz() -> ReadySchema:
+        """503 while as many images wait as may."""
+        waiting, most = predictions.reader.waiting, config.limits.queue
+        if waiting >= most:
+            raise overloaded(
+                f"{waiting} images are waiting; no more may wait.", predictions.reader.retry_after_s()
+            )
+        return ReadySchema(status="ready", waiting=waiting, room=most - waiting)
 
 
 def _add_page(app: FastAPI) -> None:

@@ -11,6 +11,7 @@ Answers = dict[int | str, dict[str, Any]]
 _MEANINGS = {
     400: "The form is not valid, or the upload broke off.",
     401: "No valid API key.",
+    403: "By an identity that this service does not show.",
     404: "Unknown or forgotten.",
     408: "The body took too long to arrive.",
     413: "More than one request may carry.",
@@ -39,7 +40,7 @@ RAW: Answers = {
 
 _ID = "4kHnRUVBbDu4nDZgkQ0w7A"
 _MODEL = {"name": "chexnet", "version": "1", "sha256": "641021ec57d1" + "0" * 52}
-_EXAMPLE = {
+_EXAMPLE: dict[str, Any] = {
     "id": _ID,
     "image": "chest.png",
     "status": "ok",
@@ -47,6 +48,15 @@ _EXAMPLE = {
     "findings": [
         {
             "finding": "Pneumonia",
+            "display": "Pneumonia",
+            "codes": [
+                {
+                    "value": "233604007",
+                    "scheme": "SCT",
+                    "meaning": "Pneumonia",
+                    "status": "independent sources agree",
+                }
+            ],
             "probability": 0.31,
             "score": -0.8,
             "threshold": 0.22,
@@ -81,8 +91,24 @@ _EXAMPLE = {
     },
 }
 
+_READ = {
+    "input_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "time": "2026-11-25T12:00:00.000+00:00",
+    "software": "chexnet 0.1.0",
+    "maps": None,
+    "contours": None,
+}
+_EXAMPLE.update(_READ)
+
 _REASON = "a PDF; expected a PNG, JPEG or DICOM file"
-_NOTHING: dict[str, Any] = {"findings": [], "model": _MODEL, "notes": [], "radiograph": None, "links": None}
+_NOTHING: dict[str, Any] = {
+    "findings": [],
+    "model": _MODEL,
+    "notes": [],
+    "radiograph": None,
+    "links": None,
+    **_READ,
+}
 _PROBLEMS = {
     422: {
         "type": "urn:chexnet:problem:unreadable",

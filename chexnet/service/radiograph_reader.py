@@ -1,12 +1,14 @@
 """From upload to result: a bounded queue, decoding side by side, inference in batches."""
 
 import asyncio
+import hashlib
 import os
 import time
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -27,8 +29,27 @@ from chexnet.service.store import Result, StoredImage, new_id
 from chexnet.service.uploads import Upload
 
 
+@dataclass(frozen=True)
+class Choices:
+    """What a request may choose.
+
+    Attributes:
+        policy: names the operating points; None is the service's own.
+        gate: whether to refuse anything that is not an upright frontal chest radiograph; None likewise.
+        window: which of a DICOM file's VOI transformations to apply, from 0.
+    """
+
+    policy: str | None = None
+    gate: bool | None = None
+    window: int = 0
+
+
+DEFAULT_CHOICES = Choices()
+
+
 @dataclass(frozen=True, eq=False)
 class _Decoded:
+    choices: Choices
     radiograph: Radiograph
     image: StoredImage
     input: Float32[np.ndarray, "3 size size"]
@@ -39,6 +60,8 @@ class Unread:
     """An upload without a result to keep: a damaged file, or one that is no radiograph file at all."""
 
     prediction: Prediction
+    sha256: str
+    read_at: datetime
 
 
 class PixelBudget:
@@ -97,14 +120,21 @@ class RadiographReader:
         self._decode_s = self._classify_s = 0.1
         self.waiting = 0
 
-    async def read(self, uploads: Sequence[Upload]) -> list[Result | Unread]:
+    @property
+    def policies(self) -> tuple[str, ...]:
+        """The policies that a request may name."""
+        return self._classifier.policies
+
+    async def read(
+        self, uploads: Sequence[Upload], choices: Choices = DEFAULT_CHOICES
+    ) -> list[Result | Unread]:
         """One outcome per upload, in their order.
 
         Raises:
             Problem: the queue has no room for so many images, or they took too long.
         """
         self._admit(len(uploads))
-        tasks = [asyncio.create_task(self._read(upload)) for upload in uploads]
+        tasks = [asyncio.create_task(self._read(upload, choices)) for upload in uploads]
         try:
             async with asyncio.timeout(self._limits.timeout_s):
                 return list(await asyncio.gather(*tasks))
@@ -136,33 +166,36 @@ class RadiographReader:
             )
         self.waiting += images
 
-    async def _read(self, upload: Upload) -> Result | Unread:
+    async def _read(self, upload: Upload, choices: Choices) -> Result | Unread:
         loop = asyncio.get_running_loop()
+        sha256 = await loop.run_in_executor(self._decoders, _sha256, upload.content)
+        read_at = datetime.now(UTC)
         async with self._slots:
             size = await loop.run_in_executor(self._decoders, declared_size, upload.content)
             pixels = None if size is None else size.pixels
             async with self._room.share(pixels or 0):
                 outcome: Result | Unread
-                decoded = await loop.run_in_executor(self._decoders, self._decode, upload, pixels)
+                decoded = await loop.run_in_executor(self._decoders, self._decode, upload, pixels, choices)
                 if isinstance(decoded, _Decoded):
-                    outcome = Result(new_id(), await self._batcher.submit(decoded), decoded.image)
+                    prediction = await self._batcher.submit(decoded)
+                    outcome = Result(new_id(), prediction, decoded.image, sha256, read_at)
                 else:
-                    outcome = decoded
+                    outcome = Unread(decoded, sha256, read_at)
         self._metrics.image(outcome.prediction.status)
         return outcome
 
-    def _decode(self, upload: Upload, pixels: int | None) -> "_Decoded | Unread":
+    def _decode(self, upload: Upload, pixels: int | None, choices: Choices) -> _Decoded | Prediction:
         """On a decoding thread: the image and the network's input, or why there is none."""
         started = time.monotonic()
         try:
             self._check_size(upload.name, pixels)
-            radiograph = read_radiograph(upload.content, name=upload.name)
+            radiograph = read_radiograph(upload.content, name=upload.name, window=choices.window)
             image = StoredImage.of(radiograph)
             input = network_input(radiograph, self._classifier.metadata.preprocessing)
         except UnreadableImage as error:
-            return Unread(self._unreadable(upload.name, error.reason))
+            return self._unreadable(upload.name, error.reason)
         self._decode_s = _smoothed(self._decode_s, time.monotonic() - started)
-        return _Decoded(radiograph, image, input)
+        return _Decoded(choices, radiograph, image, input)
 
     def _check_size(self, name: str, pixels: int | None) -> None:
         if pixels is not None and pixels > self._limits.megapixels * 1_000_000:
@@ -172,19 +205,35 @@ class RadiographReader:
             )
 
     def _classify(self, images: Sequence[_Decoded]) -> list[Prediction]:
-        """On the batch thread: one prediction per image."""
+        """On the batch thread: one prediction per image, in their order.
+
+        Images of different choices go through the network one choice after the other.
+        """
         started = time.monotonic()
-        inputs = np.stack([image.input for image in images])
-        predictions = self._classifier.predict_inputs(
-            inputs, [image.radiograph for image in images], gate=self._gate
-        )
+        predictions: dict[int, Prediction] = {}
+        for choices in dict.fromkeys(image.choices for image in images):
+            chosen = [index for index, image in enumerate(images) if image.choices == choices]
+            made = self._view(choices.policy).predict_inputs(
+                np.stack([images[index].input for index in chosen]),
+                [images[index].radiograph for index in chosen],
+                gate=self._gate if choices.gate is None else choices.gate,
+            )
+            predictions.update(zip(chosen, made, strict=True))
         self._classify_s = _smoothed(self._classify_s, (time.monotonic() - started) / len(images))
-        return predictions
+        return [predictions[index] for index in range(len(images))]
+
+    def _view(self, policy: str | None) -> Classifier:
+        """The classifier under another policy; it shares the network."""
+        return self._classifier if policy is None else self._classifier.under(policy)
 
     def _unreadable(self, name: str, reason: str) -> Prediction:
         return Prediction(
             image=name, status="error", reason=reason, findings=(), model=self._classifier.identity
         )
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _smoothed(before: float, latest: float) -> float:

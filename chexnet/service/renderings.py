@@ -7,7 +7,7 @@ from PIL import Image
 
 from chexnet.arrays import UInt8, UInt16
 from chexnet.classifier.overlay import AGAINST, FOR, STRONGEST_OPACITY, overlay, upscale
-from chexnet.service.schemas import full_scale
+from chexnet.service.documents import full_scale
 from chexnet.service.store import Grey, Result, StoredImage
 
 Scaled = UInt8[np.ndarray, "rows columns"] | UInt16[np.ndarray, "rows columns"]

@@ -11,11 +11,12 @@ from fastapi.responses import JSONResponse
 from chexnet.classifier.prediction import NO_MAPS
 from chexnet.service.archive import Archive
 from chexnet.service.config import MEGA, ServiceConfig
+from chexnet.service.documents import maps_json, prediction_json
 from chexnet.service.openapi import PNG, RAW, UPLOADS, answers, upload_request
 from chexnet.service.problems import Problem, overloaded, unknown_prediction
-from chexnet.service.radiograph_reader import RadiographReader, Unread
+from chexnet.service.radiograph_reader import Choices, RadiographReader, Unread
 from chexnet.service.renderings import image_png, image_raw, map_png, overlay_png
-from chexnet.service.schemas import MapsSchema, PredictionSchema, maps_json, prediction_json
+from chexnet.service.schemas import MapsSchema, PredictionSchema, PredictionsSchema
 from chexnet.service.store import Result, ResultStore
 from chexnet.service.streaming import Download
 from chexnet.service.uploads import BodyBudget, Upload, is_form, read_uploads
@@ -34,6 +35,33 @@ Finding = Annotated[str, Path(max_length=100, description="A finding of the mode
 LongestSide = Annotated[
     int | None, Query(ge=32, le=20_000, description="Scale down so that no side has more pixels.")
 ]
+Policy = Annotated[
+    str | None, Query(max_length=100, description="Operating points to apply; the service's own by default.")
+]
+GateChoice = Annotated[
+    bool | None,
+    Query(description="Whether anything else than an upright frontal chest radiograph is refused."),
+]
+Window = Annotated[
+    int, Query(ge=0, le=100, description="Which of a DICOM file's VOI LUTs and windows to apply, from 0.")
+]
+IncludeChoice = Annotated[
+    str | None,
+    Query(
+        pattern="^(maps|contours)(,(maps|contours))*$",
+        description="What the answer holds beyond links: maps, contours or both with a comma.",
+    ),
+]
+Sha256 = Annotated[
+    str | None, Query(pattern="^[0-9a-f]{64}$", description="Of the file as it was sent, in hexadecimal.")
+]
+InstanceUid = Annotated[
+    str | None, Query(pattern="^[0-9.]{1,64}$", description="(0008,0018) SOP Instance UID of a DICOM file.")
+]
+
+
+def _included(include: str | None) -> list[Any]:
+    return [] if include is None else include.split(",")
 
 
 class Predictions:
@@ -65,28 +93,70 @@ class Predictions:
         """Memory for pictures that are being sent."""
         return self._sending.used
 
-    async def add(self, request: Request) -> list[dict[str, Any]]:
-        """Read the request's images; their results, in order."""
+    async def add(self, request: Request, choices: Choices, include: list[Any]) -> list[dict[str, Any]]:
+        """Read the request's images; their results, in order.
+
+        Raises:
+            Problem: the model has no such policy, or the images cannot be taken in.
+        """
+        self._check_policy(choices.policy)
         with self._budget.share() as share:
             uploads = await read_uploads(request, self._config.limits, share)
-            outcomes = await self.reader.read(uploads)
-            root_path = request.scope.get("root_path", "")
+            outcomes = await self.reader.read(uploads, choices)
             return [
-                await self._kept(upload, outcome, root_path)
+                await self._kept(upload, outcome, request, include)
                 for upload, outcome in zip(uploads, outcomes, strict=True)
             ]
 
-    async def _kept(self, upload: Upload, outcome: Result | Unread, root_path: str) -> dict[str, Any]:
-        shown = self.shown(outcome, root_path)
+    def _check_policy(self, policy: str | None) -> None:
+        known = self.reader.policies
+        if policy is not None and policy not in known:
+            names = ", ".join(known) or "none"
+            raise Problem(
+                422, "unknown-policy", "No such policy", f"No policy {policy!r}; there are: {names}."
+            )
+
+    async def _kept(
+        self, upload: Upload, outcome: Result | Unread, request: Request, include: list[Any]
+    ) -> dict[str, Any]:
+        shown = await asyncio.to_thread(self.shown, outcome, request, include)
         if isinstance(outcome, Result):
             self.store.add(outcome)
             if self._archive is not None:
                 await asyncio.to_thread(self._archive.keep, outcome.id, upload.content, shown)
         return shown
 
-    def shown(self, outcome: Result | Unread, root_path: str = "") -> dict[str, Any]:
-        """The outcome's JSON, its links below that prefix."""
-        return prediction_json(outcome, identifiers=self._config.identifiers, root_path=root_path)
+    def shown(self, outcome: Result | Unread, request: Request, include: list[Any]) -> dict[str, Any]:
+        """The outcome's JSON, its links below the prefix of the request."""
+        return prediction_json(
+            outcome,
+            identifiers=self._config.identifiers,
+            root_path=request.scope.get("root_path", ""),
+            include=include,
+        )
+
+    def look_up(self, sha256: str | None, sop_instance_uid: str | None) -> list[Result]:
+        """The results of one file, the latest first.
+
+        Raises:
+            Problem: 422: nothing to look for; 403: by an identity that this service does not show.
+        """
+        if sha256 is None and sop_instance_uid is None:
+            raise Problem(
+                422,
+                "nothing-to-look-up",
+                "Nothing to look up",
+                "Results are listed by file only; expected sha256 or sop_instance_uid.",
+            )
+        if sop_instance_uid is not None and not self._config.identifiers:
+            raise Problem(
+                403,
+                "identifiers-hidden",
+                "Identifiers are hidden",
+                "This service shows no identifiers, so it finds nothing by them; use sha256, or start it "
+                "with --show-identifiers.",
+            )
+        return self.store.find(sha256=sha256, sop_instance_uid=sop_instance_uid)
 
     def find(self, id: str, finding: str | None = None) -> Result:
         """The result of that id, which has that finding.
@@ -162,25 +232,41 @@ def predictions_router(predictions: Predictions, most_images: int) -> APIRouter:
         response_model=None,
         summary="Read one image or several",
     )
-    async def add(request: Request) -> Response:
+    async def add(
+        request: Request,
+        policy: Policy = None,
+        gate: GateChoice = None,
+        window: Window = 0,
+        include: IncludeChoice = None,
+    ) -> Response:
         """The body is one image (PNG, JPEG or DICOM, decided by the content), or a form with several.
 
-        One image is answered with its prediction, several with a list in their order; 201 if at least one
-        was read. An image that is no frontal chest radiograph is refused and a damaged one cannot be read:
-        if that is all there is, the answer is a 422 whose `prediction` (or `predictions`) says why.
+        One image is answered with its prediction, several with a list in their order. An image that is
+        not a frontal chest radiograph is refused: that is a result with a reason, and a 201 like any
+        other. A damaged file cannot be read: if that is all there is, the answer is a 422 whose
+        `prediction` (or `predictions`) says why.
         """
-        results = await predictions.add(request)
-        if all(result["status"] != "ok" for result in results):
+        results = await predictions.add(request, Choices(policy, gate, window), _included(include))
+        if all(result["status"] == "error" for result in results):
             raise _nothing_read(results, several=is_form(request))
         if is_form(request):
             return JSONResponse({"predictions": results}, 201)
         return JSONResponse(results[0], 201, {"Location": results[0]["links"]["self"]})
 
+    @router.get("", responses=answers({}, 403, 422), summary="Look up the results of a file")
+    async def look_up(
+        request: Request, sha256: Sha256 = None, sop_instance_uid: InstanceUid = None
+    ) -> PredictionsSchema:
+        """Results that are still kept, the latest first; none where there are none."""
+        found = predictions.look_up(sha256, sop_instance_uid)
+        shown = [predictions.shown(result, request, []) for result in found]
+        return PredictionsSchema.model_validate({"predictions": shown})
+
     @router.get("/{id}", responses=answers({}, 404, 422), summary="A result")
-    async def get(request: Request, id: Id) -> PredictionSchema:
+    async def get(request: Request, id: Id, include: IncludeChoice = None) -> PredictionSchema:
         """The same JSON that the upload was answered with."""
         found = predictions.find(id)
-        return PredictionSchema.model_validate(predictions.shown(found, request.scope.get("root_path", "")))
+        return PredictionSchema.model_validate(predictions.shown(found, request, _included(include)))
 
     @router.delete("/{id}", status_code=204, responses=answers({}, 404, 422), summary="Forget a result")
     async def delete(id: Id) -> None:
@@ -247,6 +333,4 @@ def _add_pictures(router: APIRouter, predictions: Predictions) -> None:
 def _nothing_read(results: Sequence[dict[str, Any]], *, several: bool) -> Problem:
     members = {"predictions": list(results)} if several else {"prediction": results[0]}
     detail = "; ".join(f"{result['image']}: {result['reason']}" for result in results)
-    if all(result["status"] == "refused" for result in results):
-        return Problem(422, "refused", "Not a frontal chest radiograph", detail, **members)
     return Problem(422, "unreadable", "Not a readable image", detail, **members)

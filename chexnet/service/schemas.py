@@ -1,23 +1,13 @@
 """The JSON of the service, as schemas: `Prediction.to_dict()` plus id, links and facts of the image."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any, Literal
-from urllib.parse import quote
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from chexnet.arrays import Bool
-from chexnet.classifier import Classifier, FindingPrediction, contours_of, exposed_body
-from chexnet.classifier.metadata import FindingMetadata, Maps
-from chexnet.classifier.overlay import FULL_SCALE, LEAST_FULL_SCALE, NOTICE
-from chexnet.findings import display_name
-from chexnet.service.radiograph_reader import Unread
-from chexnet.service.store import Result, StoredImage
-from chexnet.service.worth import worth_of
+from chexnet.classifier.metadata import Maps
 
-NOT_VALIDATED = "Not validated"
+Contour = list[tuple[float, float]]
+"""A closed polygon: x and y in pixels of the file."""
 
 
 class _Schema(BaseModel):
@@ -32,10 +22,21 @@ class ModelSchema(_Schema):
     sha256: str
 
 
+class CodeSchema(_Schema):
+    """A code of a finding, and how it was checked."""
+
+    value: str
+    scheme: str = Field(description="SCT is SNOMED CT, DCM is DICOM's own, RADLEX is RadLex.")
+    meaning: str
+    status: str
+
+
 class FindingSchema(_Schema):
     """One finding of one image."""
 
     finding: str
+    display: str = Field(description="For people.")
+    codes: list[CodeSchema] = Field(description="None where no code could be checked.")
     probability: float = Field(ge=0, le=1, description="Calibrated.")
     score: float = Field(description="The network's raw logit.")
     threshold: float | None = Field(description="Operating point on the probability; null without one.")
@@ -82,6 +83,32 @@ class LinksSchema(_Schema):
     overlay: dict[str, str] = Field(description="Image beside its map with a caption, by finding.")
 
 
+class MapSchema(_Schema):
+    """One finding's layers on the network's grid, stretched over the whole image."""
+
+    map: list[list[float]] = Field(
+        description="Class activation map; its mean plus the bias is the score, if the model's maps are mean."
+    )
+    evidence: list[list[float]] = Field(
+        description="Log odds for (above 0) and against (below 0), stretched over the whole image; 0 is the "
+        "operating point. Finer than the map where uniform borders were left out. The map itself "
+        "where the model's maps are log_sum_exp."
+    )
+    full_scale: float = Field(description="Evidence shown in full colour; the same for every image.")
+    contours: list[Contour] = Field(
+        description="Of a finding that is called: closed polygons around half of its positive evidence, the "
+        "largest first, as x and y in pixels of the file."
+    )
+
+
+class MapsSchema(_Schema):
+    """All findings' layers."""
+
+    rows: int
+    columns: int
+    maps: dict[str, MapSchema]
+
+
 class PredictionSchema(_Schema):
     """One image's result."""
 
@@ -94,37 +121,19 @@ class PredictionSchema(_Schema):
     notes: list[str]
     radiograph: RadiographSchema | None
     links: LinksSchema | None
+    input_sha256: str = Field(description="Of the file as it was sent.")
+    time: str = Field(description="When it was read, UTC (RFC 3339).")
+    software: str
+    maps: MapsSchema | None = Field(description="Null unless asked for with include=maps.")
+    contours: dict[str, list[Contour]] | None = Field(
+        description="Of each finding that is called; null unless asked for with include=contours."
+    )
 
 
 class PredictionsSchema(_Schema):
     """The results of a form with several images, in its order."""
 
     predictions: list[PredictionSchema]
-
-
-class MapSchema(_Schema):
-    """One finding's layers on the network's grid, stretched over the whole image."""
-
-    map: list[list[float]] = Field(
-        description="Class activation map; its mean plus the bias is the score, if the model's maps are mean."
-    )
-    evidence: list[list[float]] = Field(
-        description="Log odds for (above 0) and against (below 0); 0 is the operating point. The map itself "
-        "where the model's maps are log_sum_exp."
-    )
-    full_scale: float = Field(description="Evidence shown in full colour; the same for every image.")
-    contours: list[list[tuple[float, float]]] = Field(
-        description="Of a finding that is called: closed polygons around half of its positive evidence, the "
-        "largest first, as x and y in pixels of the file."
-    )
-
-
-class MapsSchema(_Schema):
-    """All findings' layers."""
-
-    rows: int
-    columns: int
-    maps: dict[str, MapSchema]
 
 
 class AreaSchema(_Schema):
@@ -213,143 +222,17 @@ class ProblemSchema(BaseModel):
     predictions: list[PredictionSchema] | None = None
 
 
+class ReadySchema(_Schema):
+    """Whether more images can be taken now."""
+
+    status: Literal["ready"]
+    waiting: int = Field(description="Images waiting or being read.")
+    room: int = Field(description="More that may wait.")
+
+
 class HealthSchema(_Schema):
     """That the service is there."""
 
     status: Literal["ok"]
     software: str
     keeps_films: bool = Field(description="Whether images and results are written to the server's disk.")
-
-
-def prediction_json(outcome: Result | Unread, *, identifiers: bool, root_path: str = "") -> dict[str, Any]:
-    """A result as `PredictionSchema`, its links below a proxy's prefix."""
-    known = outcome.prediction.to_dict()
-    if isinstance(outcome, Unread):
-        return {"id": None, **known, "radiograph": None, "links": None}
-    names = [finding.finding for finding in outcome.prediction.findings]
-    return {
-        "id": outcome.id,
-        **known,
-        "radiograph": _radiograph(outcome.image, identifiers),
-        "links": _links(outcome.id, names if outcome.prediction.maps is not None else [], root_path),
-    }
-
-
-def _radiograph(image: StoredImage, identifiers: bool) -> dict[str, Any]:
-    height, width = image.grey.shape
-    shown = RadiographSchema.model_fields.keys() - {"width", "height", "bits", "identifiers"}
-    identity = {name: image.described[name] for name in IdentifiersSchema.model_fields}
-    return {
-        **{name: image.described[name] for name in shown},
-        "width": width,
-        "height": height,
-        "bits": image.bits,
-        "identifiers": identity if identifiers else None,
-    }
-
-
-def _links(id: str, mapped: Sequence[str], root_path: str) -> dict[str, Any]:
-    self = f"{root_path}/v1/predictions/{id}"
-    return {
-        "self": self,
-        "film": f"{self}/film.png",
-        "film_raw": f"{self}/film.raw",
-        "maps": f"{self}/maps" if mapped else None,
-        "map": {name: f"{self}/maps/{quote(name, safe='')}.png" for name in mapped},
-        "overlay": {name: f"{self}/overlays/{quote(name, safe='')}.png" for name in mapped},
-    }
-
-
-def maps_json(result: Result) -> dict[str, Any]:
-    """The layers of a result that has maps as `MapsSchema`."""
-    prediction = result.prediction
-    assert prediction.maps is not None
-    _, rows, columns = prediction.maps.shape
-    exposed = exposed_body(result.image.grey)
-    layers = {
-        finding.finding: {
-            "map": prediction.map_of(finding.finding).tolist(),
-            "evidence": prediction.evidence_of(finding.finding).tolist(),
-            "full_scale": full_scale(result, finding.finding),
-            "contours": _contours(result, finding, exposed),
-        }
-        for finding in prediction.findings
-    }
-    return {"rows": rows, "columns": columns, "maps": layers}
-
-
-def _contours(
-    result: Result, finding: FindingPrediction, exposed: Bool[np.ndarray, "128 128"]
-) -> list[list[list[float]]]:
-    """Where a called finding is seen; tenths of a pixel are enough."""
-    if not finding.present:
-        return []
-    height, width = result.image.grey.shape
-    evidence = result.prediction.evidence_of(finding.finding)
-    return [np.round(polygon, 1).tolist() for polygon in contours_of(evidence, height, width, exposed)]
-
-
-def full_scale(result: Result, finding: str) -> float:
-    """Evidence in full colour: the same for every image where evidence is in log odds.
-
-    Where a model's maps do not add up to the score they have no unit, and each has its own scale.
-    """
-    if result.prediction.maps_are == "mean":
-        return FULL_SCALE
-    return max(float(abs(result.prediction.evidence_of(finding)).max()), LEAST_FULL_SCALE)
-
-
-def card_json(classifier: Classifier, software: str) -> dict[str, Any]:
-    """The model file's metadata as `CardSchema`."""
-    metadata = classifier.metadata
-    return {
-        **asdict(classifier.identity),
-        "intended_use": metadata.intended_use,
-        "notice": NOTICE,
-        "policy": classifier.policy,
-        "findings": [_card_finding(entry, classifier.policy) for entry in metadata.findings],
-        "test_data": metadata.test_data,
-        "training": metadata.training,
-        "preprocessing": metadata.preprocessing.to_dict(),
-        "software": software,
-        "maps": metadata.maps,
-    }
-
-
-def _card_finding(entry: FindingMetadata, policy: str) -> dict[str, Any]:
-    return {
-        "finding": entry.finding,
-        "display": display_name(entry.finding),
-        "auroc": None if entry.auroc is None else entry.auroc.numbers(),
-        "positives": entry.positives,
-        "negatives": entry.negatives,
-        "threshold": entry.threshold(policy),
-        "thresholds": entry.thresholds if entry.validated else {},
-        "validated": entry.validated,
-        "reason": None if entry.validated else why_not_validated(entry),
-        "worth": _worth(entry, policy),
-        "calibration_test": None if entry.calibration_test is None else asdict(entry.calibration_test),
-    }
-
-
-def _worth(entry: FindingMetadata, policy: str) -> dict[str, Any] | None:
-    worth = worth_of(entry, policy)
-    if worth is None:
-        return None
-    shares = ("ppv", "sensitivity", "specificity")
-    numbers = {name: getattr(worth, name).numbers() for name in shares}
-    return {"called": worth.called, "correct": worth.correct, **numbers}
-
-
-def why_not_validated(entry: FindingMetadata) -> str:
-    """One sentence for the page, from the numbers of the model's own test."""
-    counts = f"{entry.positives} of {entry.positives + entry.negatives} test images have it"
-    if entry.auroc is None:
-        return f"{NOT_VALIDATED}: its AUROC cannot be estimated, {counts}."
-    area = entry.auroc
-    auroc = f"AUROC {area.text(2)}"
-    if area.above(0.5) and not entry.thresholds:
-        return f"{NOT_VALIDATED}: too few validation images have it for a threshold; {auroc}, {counts}."
-    if area.above(0.5):
-        return f"{NOT_VALIDATED}: {auroc} rests on too few images; {counts}."
-    return f"{NOT_VALIDATED}: {auroc} does not show it to be better than chance; {counts}."

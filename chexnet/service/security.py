@@ -123,7 +123,9 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        scope = self._below_prefix(scope)
+        # What GET answers, HEAD answers without the body.
+        head = scope["method"] == "HEAD"
+        scope = self._below_prefix({**scope, "method": "GET"} if head else scope)
         started = time.monotonic()
         awaited = Headers(scope=scope).get("expect", "").lower() == "100-continue"
         body = _Body(receive, self._config.limits.upload_mb * MEGA, awaited=awaited)
@@ -134,6 +136,8 @@ class Guard:
                 self._count(scope, message["status"], time.monotonic() - started)
                 if message["status"] >= 400 and message["status"] != 408:
                     await body.drain()
+            elif head:
+                message = {**message, "body": b""}
             await send(message)
 
         problem = self._objection(Headers(scope=scope))

@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 
@@ -51,11 +52,21 @@ class StoredImage:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """A prediction, "ok" or "refused", with the image it was made from."""
+    """A prediction, "ok" or "refused", with the image it was made from.
+
+    Attributes:
+        id: under which it is asked for.
+        prediction: of the image.
+        image: as it was read.
+        sha256: of the file as it was sent.
+        read_at: when, UTC.
+    """
 
     id: str
     prediction: Prediction
     image: StoredImage
+    sha256: str
+    read_at: datetime
 
     @property
     def nbytes(self) -> int:
@@ -121,6 +132,18 @@ class ResultStore:
             self._forget_expired()
             entry = self._results.get(id)
             return None if entry is None else entry[1]
+
+    def find(self, *, sha256: str | None = None, sop_instance_uid: str | None = None) -> list[Result]:
+        """The results of a file or of a DICOM instance, the latest first."""
+        with self._lock:
+            self._forget_expired()
+            results = [result for _, result in self._results.values()]
+        return [
+            result
+            for result in reversed(results)
+            if sha256 in (None, result.sha256)
+            and sop_instance_uid in (None, result.image.described.get("sop_instance_uid"))
+        ]
 
     def remove(self, id: str) -> bool:
         """Forget a result now; whether it was there."""

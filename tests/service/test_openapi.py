@@ -78,6 +78,11 @@ include-name = "POST /v1/predictions"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 422]
 
 [[operations]]
+include-name = "GET /v1/predictions"
+# One of the two must be there, and not every service finds by instance.
+checks.positive_data_acceptance.expected-statuses = ["2xx", 403, 422]
+
+[[operations]]
 include-method = "GET"
 include-path-regex = "/v1/predictions/.*"
 parameters = {{ "path.id" = "{id}", "path.finding" = "Mass" }}

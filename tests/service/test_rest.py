@@ -1,10 +1,12 @@
 """The REST interface, over real sockets."""
 
+import hashlib
 import io
 import json
 import re
 from collections.abc import Sequence
 from dataclasses import fields
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -15,14 +17,16 @@ from PIL import Image
 from real_server import ABSENT, PRESENT, UNTESTED, UNVALIDATED, Serving
 
 from chexnet._files import UNFINISHED
+from chexnet._version import __version__
 from chexnet.classifier import Classifier, load
 from chexnet.classifier.classifier import NOT_CHECKED
 from chexnet.classifier.gate import EXPECTED, GATE_CLASSES
 from chexnet.classifier.metadata import FindingMetadata
 from chexnet.classifier.overlay import AGAINST, FOR, overlay
+from chexnet.findings import FINDINGS, display_name
 from chexnet.radiograph import read_radiograph
 from chexnet.service import Limits, ServiceConfig
-from chexnet.service.schemas import why_not_validated
+from chexnet.service.documents import why_not_validated
 from chexnet.statistics import Estimate
 
 
@@ -32,10 +36,13 @@ def gated(gated_model: Path, serving: Serving):
         yield client
 
 
-def upload(client: httpx.Client, content: bytes, name: str = "film.png", **headers: str) -> httpx.Response:
+def upload(
+    client: httpx.Client, content: bytes, name: str = "film.png", params: dict | None = None, **headers: str
+) -> httpx.Response:
     return client.post(
         "/v1/predictions",
         content=content,
+        params=params,
         headers={
             "Content-Type": "application/octet-stream",
             "Content-Disposition": f'attachment; filename="{name}"',
@@ -69,11 +76,17 @@ def test_a_film_as_body_gives_what_the_library_says(
     answer = response.json()
     expected = load(varied_model).predict(read_radiograph(png, name="film.png")).to_dict()
     for finding, other in zip(answer["findings"], expected["findings"], strict=True):
+        assert finding.pop("display") == display_name(finding["finding"])
+        assert isinstance(finding.pop("codes"), list)
         # A batch of another size may round differently in the last bits of a float32.
         assert finding.pop("probability") == pytest.approx(other.pop("probability"), abs=1e-5)
         assert finding.pop("score") == pytest.approx(other.pop("score"), abs=1e-4)
     assert {key: answer[key] for key in expected} == expected
-    assert set(answer) == {*expected, "id", "links", "radiograph"}
+    assert set(answer) == {*expected, "id", "links", "radiograph", *ADDED}
+    assert answer["input_sha256"] == hashlib.sha256(png).hexdigest()
+    assert abs(datetime.fromisoformat(answer["time"]) - datetime.now(UTC)) < timedelta(minutes=5)
+    assert answer["software"] == f"chexnet {__version__}"
+    assert answer["maps"] is answer["contours"] is None
     assert response.headers["location"] == answer["links"]["self"] == f"/v1/predictions/{answer['id']}"
 
 
@@ -147,11 +160,13 @@ def test_a_form_without_any_readable_film_is_a_422(service: httpx.Client) -> Non
     assert [result["status"] for result in problem["predictions"]] == ["error", "error"]
 
 
-def test_a_refused_film_is_a_422_with_the_reason_and_the_film_but_no_findings(
+def test_a_refusal_is_a_result_with_the_reason_and_the_image_but_no_findings(
     gated: httpx.Client, negative: bytes
 ) -> None:
-    problem = assert_problem(upload(gated, negative), 422, "refused")
-    refused = problem["prediction"]
+    answer = upload(gated, negative)
+    assert answer.status_code == 201
+    refused = answer.json()
+    assert answer.headers["location"] == refused["links"]["self"]
     assert (refused["status"], refused["findings"]) == ("refused", [])
     assert refused["reason"] == f"{GATE_CLASSES['inverted']}; {EXPECTED}"
     assert gated.get(refused["links"]["self"]).json() == refused
@@ -413,8 +428,8 @@ def test_kept_films_are_on_disk_whole_and_named_by_id(
         ("a\u202egnp.exe", "a\N{REPLACEMENT CHARACTER}gnp.exe"),
         ("<img src=x onerror=alert(1)>.png", "<img src=x onerror=alert(1)>.png"),
         ("x" * 1000, "x" * 200),
-        ("", "film"),
-        ("/", "film"),
+        ("", "image"),
+        ("/", "image"),
     ],
 )
 def test_a_name_is_shown_without_its_path_and_never_used_as_one(
@@ -439,11 +454,11 @@ def test_a_name_is_shown_without_its_path_and_never_used_as_one(
         (b"attachment; filename=\"plain.png\"; filename*=UTF-8''R%C3%B6ntgen.png", "Röntgen.png"),
         (b"attachment; filename*=UTF-8''%ff%00.png", "\N{REPLACEMENT CHARACTER}" * 2 + ".png"),
         # Python's own parser fails on these.
-        (b"attachment; filename*=bogus'x'%ff; filename*0=a; filename*1*=b''c", "film"),
-        (b"attachment; filename*0=a; filename*x*=b; filename*=c", "film"),
+        (b"attachment; filename*=bogus'x'%ff; filename*0=a; filename*1*=b''c", "image"),
+        (b"attachment; filename*0=a; filename*x*=b; filename*=c", "image"),
         (b'attachment; filename="never closed', '"never'),
-        (b"; ;=;filename", "film"),
-        (b"attachment", "film"),
+        (b"; ;=;filename", "image"),
+        (b"attachment", "image"),
     ],
 )
 def test_the_name_of_a_raw_film_is_read_from_any_header(
@@ -453,3 +468,103 @@ def test_the_name_of_a_raw_film_is_read_from_any_header(
     response = service.post("/v1/predictions", content=png, headers=headers)
     assert response.status_code == 201, response.text
     assert response.json()["image"] == shown
+
+
+ADDED = ("input_sha256", "time", "software", "maps", "contours")
+
+
+def test_findings_carry_codes_with_how_they_were_checked(service: httpx.Client, png: bytes) -> None:
+    findings = {entry["finding"]: entry for entry in upload(service, png).json()["findings"]}
+    for name, finding in FINDINGS.items():
+        known = [code for code in (finding.code, finding.radlex) if code is not None]
+        assert [(code["value"], code["scheme"]) for code in findings[name]["codes"]] == [
+            (code.value, code.scheme) for code in known
+        ]
+        assert all(code["status"] for code in findings[name]["codes"])
+    assert findings["Pleural_Thickening"]["codes"] == []
+
+
+def test_a_request_may_choose_policy_gate_and_what_the_answer_holds(
+    gated: httpx.Client, gated_model: Path, png: bytes, negative: bytes
+) -> None:
+    for policy in load(gated_model).policies:
+        answer = upload(gated, png, params={"policy": policy}).json()
+        expected = load(gated_model, policy=policy).predict(png)
+        assert {entry["finding"]: entry["threshold"] for entry in answer["findings"]} == {
+            entry.finding: entry.threshold for entry in expected.findings
+        }
+        assert {entry["policy"] for entry in answer["findings"]} <= {policy, None}
+    problem = assert_problem(upload(gated, png, params={"policy": "bold"}), 422, "unknown-policy")
+    assert load(gated_model).policy in problem["detail"]
+    passed = upload(gated, negative, params={"gate": "false"}).json()
+    assert passed["status"] == "ok"
+    # The next request has the service's own choice again.
+    assert upload(gated, negative).json()["status"] == "refused"
+
+
+def test_maps_and_contours_come_with_the_answer_where_asked_for(service: httpx.Client, png: bytes) -> None:
+    answer = upload(service, png, params={"include": "maps,contours"}).json()
+    assert answer["maps"] == service.get(answer["links"]["maps"]).json()
+    called = {entry["finding"] for entry in answer["findings"] if entry["present"]}
+    assert set(answer["contours"]) == called == {PRESENT}
+    for x, y in answer["contours"][PRESENT][0]:
+        assert 0 <= x <= answer["radiograph"]["width"]
+        assert 0 <= y <= answer["radiograph"]["height"]
+    again = service.get(answer["links"]["self"], params={"include": "contours"}).json()
+    assert (again["contours"], again["maps"]) == (answer["contours"], None)
+    assert_problem(upload(service, png, params={"include": "everything"}), 422, "invalid-request")
+
+
+def test_the_window_of_a_dicom_file_may_be_chosen(service: httpx.Client, dicom: bytes) -> None:
+    dataset = pydicom.dcmread(io.BytesIO(dicom))
+    low, high = int(dataset.pixel_array.min()), int(dataset.pixel_array.max())
+    if "VOILUTSequence" in dataset:
+        del dataset.VOILUTSequence
+    dataset.WindowCenter = [(low + high) / 2, low + (high - low) / 8]
+    dataset.WindowWidth = [high - low, (high - low) / 4]
+    buffer = io.BytesIO()
+    dataset.save_as(buffer)
+    for window in (0, 1):
+        answer = upload(service, buffer.getvalue(), params={"window": window, "gate": "false"}).json()
+        assert "links" in answer, answer
+        raw = service.get(answer["links"]["film_raw"]).content
+        pixels = read_radiograph(buffer.getvalue(), window=window).pixels
+        kind = "<u2" if answer["radiograph"]["bits"] == 16 else np.uint8
+        grey = np.frombuffer(raw, kind).reshape(pixels.shape) / (2.0 ** answer["radiograph"]["bits"] - 1)
+        assert np.abs(grey - pixels).max() < 0.01
+    assert_problem(upload(service, buffer.getvalue(), params={"window": -1}), 422, "invalid-request")
+
+
+def test_results_are_looked_up_by_the_hash_of_the_file(service: httpx.Client, png: bytes) -> None:
+    content = png + b"\0" * 7
+    ids = [upload(service, content).json()["id"] for _ in range(2)]
+    hash_ = hashlib.sha256(content).hexdigest()
+    found = service.get("/v1/predictions", params={"sha256": hash_}).json()["predictions"]
+    assert [result["id"] for result in found] == ids[::-1]
+    assert service.get("/v1/predictions", params={"sha256": "0" * 64}).json() == {"predictions": []}
+    assert_problem(service.get("/v1/predictions"), 422, "nothing-to-look-up")
+
+
+def test_results_are_looked_up_by_instance_only_where_identifiers_are_shown(
+    service: httpx.Client, serving: Serving, classifier: Classifier, dicom: bytes
+) -> None:
+    uid = str(pydicom.dcmread(io.BytesIO(dicom)).SOPInstanceUID)
+    query = {"sop_instance_uid": uid}
+    assert_problem(service.get("/v1/predictions", params=query), 403, "identifiers-hidden")
+    with serving(classifier, ServiceConfig(identifiers=True)) as client:
+        id_ = upload(client, dicom).json()["id"]
+        assert [each["id"] for each in client.get("/v1/predictions", params=query).json()["predictions"]] == [
+            id_
+        ]
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/v1/model", "/metrics", "/openapi.json", "/readyz"])
+def test_head_is_answered_like_get_without_the_body(service: httpx.Client, path: str) -> None:
+    got, head = service.get(path), service.head(path)
+    assert head.status_code == got.status_code == 200
+    assert head.content == b""
+    assert head.headers["content-type"] == got.headers["content-type"]
+
+
+def test_a_service_is_ready_while_more_images_may_wait(service: httpx.Client) -> None:
+    assert service.get("/readyz").json() == {"status": "ready", "waiting": 0, "room": Limits().queue}

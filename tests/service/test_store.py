@@ -1,5 +1,7 @@
 """Results are bounded in number, bytes and time."""
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -22,7 +24,9 @@ class Clock:
 
 def result(side: int = 4) -> Result:
     image = StoredImage(np.zeros((side, side), np.uint8), {})
-    return Result(new_id(), Prediction("film", "refused", "reason", (), IDENTITY), image)
+    return Result(
+        new_id(), Prediction("film", "refused", "reason", (), IDENTITY), image, "0" * 64, datetime.now(UTC)
+    )
 
 
 @given(st.lists(st.integers(1, 30), max_size=40), st.integers(1, 10), st.integers(1, 2000))
