@@ -63,7 +63,7 @@ class RealNode:
         self.log = folder / "node.log"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, seconds: float = 60) -> "RealNode":
+    def start(self, seconds: float = 180) -> "RealNode":
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "chexnet", "node", "--config", str(self.config)],

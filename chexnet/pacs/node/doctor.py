@@ -58,7 +58,7 @@ def examine(settings: NodeSettings) -> Iterator[Examined]:
 
 def _spool(settings: NodeSettings) -> Examined:
     try:
-        spool = Spool(settings.spool)
+        spool = Spool(settings.spool, "doctor")
         began = time.perf_counter()
         unfinished = spool.begin()
         unfinished.file.write(b"doctor")

@@ -39,7 +39,7 @@ class Node:
 
     def __init__(self, settings: NodeSettings) -> None:
         self.settings = settings
-        self._spool = Spool(settings.spool)
+        self._spool = Spool(settings.spool, settings.name)
         self._queue = work_queue(settings.database_url)
         self._measures = Measures(self._queue, self._spool)
         self._stopping = threading.Event()
@@ -61,6 +61,8 @@ class Node:
             self._measures,
             holder=settings.name,
             lease=settings.lease_seconds,
+            # Images stop at the limit, results at a quarter of it: room to build, send and remove.
+            least_free_mb=settings.least_free_mb / 4,
         )
         self._acceptor = Acceptor(
             self._intake,
@@ -92,6 +94,8 @@ class Node:
         """Take up what an earlier run left, then listen."""
         settings = self.settings
         self._queue.release_all(settings.name)
+        if left := self._spool.sweep(self._queue.files()):
+            _log.info("unacknowledged files removed", extra={"files": left})
         for _ in range(settings.workers):
             self._run("prediction", self._worker.run)
         for destination in settings.destination:

@@ -33,6 +33,7 @@ class PredictionWorker:
     Args:
         holder: this node's name, under which tasks are leased.
         lease: seconds.
+        least_free_mb: below it nothing is built, so that the queue can still note what was sent.
     """
 
     def __init__(
@@ -45,7 +46,9 @@ class PredictionWorker:
         *,
         holder: str,
         lease: float,
+        least_free_mb: float,
     ) -> None:
+        self._least_free_mb = least_free_mb
         self._queue = queue
         self._spool = spool
         self._classifier = classifier
@@ -58,6 +61,9 @@ class PredictionWorker:
     def run(self, stopping: threading.Event) -> None:
         """Work until `stopping`; a failure is logged and the task tried again later."""
         while not stopping.is_set():
+            if self._spool.free_mb() < self._least_free_mb:
+                stopping.wait(1)
+                continue
             try:
                 task = self._queue.take_image(self._holder, self._lease)
             except SQLAlchemyError as error:

@@ -407,6 +407,11 @@ class WorkQueue:
             ).all()
         return [(row.id, [row.file, *(one.file for one in made if one.image == row.id)]) for row in rows]
 
+    def files(self) -> set[str]:
+        """The files of all images that still have one."""
+        with self._engine.begin() as connection:
+            return set(connection.execute(select(images.c.file).where(images.c.file != "")).scalars())
+
     def forget_files(self, image: int) -> None:
         """Note that an image's files are gone."""
         with self._engine.begin() as connection:
