@@ -17,6 +17,7 @@ from chexnet.pacs.node.node_settings import Destination
 from chexnet.pacs.node.spool import Spool
 from chexnet.pacs.node.work_queue import Delivery
 from chexnet.pacs.objects.identifiers import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION
+from chexnet.pacs.transport.commands import CANNOT_UNDERSTAND
 
 EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 
@@ -178,12 +179,20 @@ def stored(http_status: int, body: bytes) -> Answer:
 
 
 def _failure_reason(body: bytes) -> int | None:
-    """(0008,1197) of the first item of (0008,1198) Failed SOP Sequence, if there is one."""
+    """(0008,1197) of the first item of (0008,1198) Failed SOP Sequence; C000 where an item gives none.
+
+    None where the sequence is missing or empty, as archives send it with every success.
+    """
     try:
-        failed = json.loads(body)["00081198"]["Value"][0]
-        return int(failed["00081197"]["Value"][0])
-    except (ValueError, KeyError, IndexError, TypeError):
-        return 0xC000 if b"00081198" in body and b'"Value"' in body.split(b"00081198")[1][:200] else None
+        failed = json.loads(body).get("00081198", {}).get("Value")
+    except (ValueError, AttributeError):
+        return None
+    if not failed:
+        return None
+    try:
+        return int(failed[0]["00081197"]["Value"][0])
+    except (KeyError, IndexError, TypeError, ValueError):
+        return CANNOT_UNDERSTAND
 
 
 def web_client(destination: Destination) -> httpx.Client:
