@@ -82,11 +82,11 @@ def segments(data: bytes) -> Iterator[Segment]:
     """The marker segments from SOI to EOI (T.81 B.1.1.4).
 
     Raises:
-        Unfit: the data ends before EOI, or a marker is missing.
+        Unfit: the data ends before EOI, a marker is missing, or there are too many scans.
     """
     if data[:2] != b"\xff\xd8":
         raise Unfit("no JPEG codestream; expected one that starts with its marker")
-    position, in_scan = 2, _MARKER
+    position, in_scan, scans = 2, _MARKER, 0
     while True:
         found = _MARKER.match(data, position)
         if found is None:
@@ -103,12 +103,40 @@ def segments(data: bytes) -> Iterator[Segment]:
         if marker == LS_FRAME:
             in_scan = _LS_MARKER
         if marker == SOS:
-            following = in_scan.search(data, end)
-            if following is None:
-                raise Unfit(_TRUNCATED)
-            end = following.start()
+            scans += 1
+            if scans > MAX_SCANS:
+                raise Unfit(f"more than {MAX_SCANS} scans in the JPEG; expected 1 to {MAX_SCANS}")
+            end = _scan_end(data, end, in_scan)
         yield Segment(marker, content, b"\xff" + bytes([marker]) + data[start:end], end)
         position = end
+
+
+_FIRST_CHUNK, _LARGEST_CHUNK = 2**12, 2**20
+"""Small at first: a crafted file has very many scans of a few bytes."""
+
+
+def _scan_end(data: bytes, start: int, marker: re.Pattern[bytes]) -> int:
+    """Where the next marker after entropy-coded data starts.
+
+    Every 256th byte of such data is FF, which the pattern stops at. NumPy looks at those bytes together, and
+    the pattern only where one may be a marker.
+    """
+    allowed = np.ones(256, bool)
+    allowed[[byte for byte in range(256) if not marker.match(bytes([0xFF, byte]))]] = False
+    size = _FIRST_CHUNK
+    while start < len(data):
+        chunk = np.frombuffer(data, np.uint8, min(size, len(data) - start), start)
+        places = np.flatnonzero(chunk[:-1] == 0xFF)
+        markers = places[allowed[chunk[places + 1]]]
+        if len(markers):
+            end = start + int(markers[0])
+            while data[end - 1] == 0xFF:  # fill bytes belong to the marker (T.81 B.1.1.2)
+                end -= 1
+            return end
+        if len(chunk) < 2:
+            break
+        start, size = start + len(chunk) - 1, min(4 * size, _LARGEST_CHUNK)
+    raise Unfit(_TRUNCATED)
 
 
 def frame_header(segments: list[Segment]) -> FrameHeader:
@@ -134,8 +162,8 @@ def _check(header: FrameHeader, segments: list[Segment]) -> None:
     if problem := size_problem(header.width, header.height):
         raise Unfit(problem)
     scans = [s.content for s in segments if s.marker == SOS]
-    if not 1 <= len(scans) <= MAX_SCANS:
-        raise Unfit(f"{len(scans)} scans in the JPEG; expected 1 to {MAX_SCANS}")
+    if not scans:
+        raise Unfit(f"no scan in the JPEG; expected 1 to {MAX_SCANS}")
     if not _complete(scans, header.components):
         raise Unfit("a JPEG without all of its scans; expected every coefficient in full precision")
 

@@ -5,7 +5,10 @@ import os
 import stat
 from dataclasses import replace
 
+import numpy as np
+
 from chexnet.radiograph.borders import field_without_borders, margins
+from chexnet.radiograph.brightness import brightness_factor
 from chexnet.radiograph.errors import Unfit, UnreadableImage
 from chexnet.radiograph.limits import MAX_FILE_BYTES
 from chexnet.radiograph.radiograph import Radiograph
@@ -44,7 +47,7 @@ def _read(data: bytes, name: str, window: int) -> Radiograph:
     """The one door out of every parser and decoder: whatever they raise names the file."""
     notes: list[str] = []
     try:
-        return _without_borders(_decoded(data, name, window, notes))
+        return _bright(_without_borders(_decoded(data, name, window, notes)))
     except Unfit as error:
         raise UnreadableImage(name, str(error), tuple(notes)) from error
     except MemoryError as error:
@@ -83,6 +86,17 @@ def _without_borders(radiograph: Radiograph) -> Radiograph:
         return replace(radiograph, field=None)
     note = f"a border was left out: {margins(field, radiograph.pixels.shape)}"
     return replace(radiograph, field=field, notes=(*radiograph.notes, note))
+
+
+def _bright(radiograph: Radiograph) -> Radiograph:
+    """Stretched, with a note, where it is a dark export with enough grey levels left."""
+    factor = brightness_factor(radiograph.field_pixels)
+    if factor == 1:
+        return radiograph
+    pixels = np.minimum(radiograph.pixels * np.float32(factor), np.float32(1))
+    pixels.flags.writeable = False
+    note = f"a dark image: grey values were multiplied by {factor:.2f}"
+    return replace(radiograph, pixels=pixels, notes=(*radiograph.notes, note))
 
 
 def _file_format(data: bytes) -> str | None:

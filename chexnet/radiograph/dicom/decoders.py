@@ -109,12 +109,9 @@ def _scan_start(encoded: bytes) -> int:
 
 def _with_rows(encoded: bytes, rows: int) -> bytes:
     """The JPEG with another number of rows in its frame header (T.81 B.2.2)."""
-    changed = bytearray(encoded)
-    for segment in segments(encoded):
-        if segment.marker == LOSSLESS:
-            start = segment.end - len(segment.content)
-            changed[start + 1 : start + 3] = rows.to_bytes(2, "big")
-    return bytes(changed)
+    frame = next(segment for segment in segments(encoded) if segment.marker == LOSSLESS)
+    start = frame.end - len(frame.content) + 1
+    return encoded[:start] + rows.to_bytes(2, "big") + encoded[start + 2 :]
 
 
 def _libjpeg(encoded: bytes, rows: int, codestream: Codestream) -> Samples:
