@@ -10,6 +10,7 @@ import numpy as np
 
 from chexnet._options import Progress, option
 from chexnet.evaluation.comparison import ModelComparison, compare_models
+from chexnet.evaluation.confounding import Confounding, measure_confounding
 from chexnet.evaluation.discrimination import (
     FEWEST_PATIENTS,
     add_areas,
@@ -42,6 +43,9 @@ class EvaluateOptions:
     split: str = option(
         "not stated", "What the images are, for the table's head, such as 'official test list'."
     )
+    adjust: str = option(
+        "", "Columns to adjust the AUROC for, such as view,age,sex: only images that share them are compared."
+    )
     published: Literal["auto", "always", "never"] = option(
         "auto",
         "Show the published AUROCs of Table 2 beside these: auto where the labels are ChestX-ray14's own.",
@@ -54,6 +58,11 @@ class EvaluateOptions:
     def __post_init__(self) -> None:
         # Impossible values are refused there.
         Resampling(self.samples, self.interval, self.confidence, self.seed)
+
+    @property
+    def adjusted_for(self) -> tuple[str, ...]:
+        """The columns of `adjust`."""
+        return tuple(name.strip() for name in self.adjust.split(",") if name.strip())
 
     @property
     def resampling(self) -> Resampling:
@@ -78,6 +87,7 @@ class FindingResult:
         decisions: F1, sensitivity, specificity, PPV and NPV at the threshold.
         above: published systems whose AUROC lies below the interval of this one; empty with fewer than
             ``FEWEST_PATIENTS`` patients in either class.
+        confounding: what sex, age and view tell without an image; None where the labels have none of them.
     """
 
     positives: int
@@ -94,6 +104,7 @@ class FindingResult:
     threshold_interval: tuple[float, float] | None
     decisions: Mapping[str, Estimate]
     above: Sequence[str]
+    confounding: Confounding | None = None
 
 
 @dataclass(frozen=True)
@@ -194,7 +205,10 @@ def evaluate(
         _measured_images(cohort),
         cohort,
         options,
-        findings={one: _finding(cohort, one, thresholds, measurements, published) for one in cohort.findings},
+        findings={
+            one: _finding(cohort, one, thresholds, measurements, published, options.adjusted_for)
+            for one in cohort.findings
+        },
         mean_auroc=measurements.mean(f"auroc/{one}" for one in estimable),
         mean_of=estimable,
         subgroups=subgroups,
@@ -269,7 +283,12 @@ def _add_finding(
 
 
 def _finding(
-    cohort: Cohort, finding: str, thresholds: Thresholds | None, measurements: Measurements, published: bool
+    cohort: Cohort,
+    finding: str,
+    thresholds: Thresholds | None,
+    measurements: Measurements,
+    published: bool,
+    adjust: Sequence[str],
 ) -> FindingResult:
     sample = sample_of(cohort, finding)
     threshold = thresholds.get(finding) if thresholds else None
@@ -297,4 +316,5 @@ def _finding(
         threshold_interval=of_threshold.interval,
         decisions=decisions,
         above=systems_below(finding, auroc.low) if published and enough else [],
+        confounding=measure_confounding(cohort, finding, adjust, measurements.resampling),
     )

@@ -56,6 +56,11 @@ class Measurements:
         self._leave_one_out: Float[np.ndarray, "clusters statistics"] | None = None
 
     @property
+    def resampling(self) -> Resampling:
+        """How intervals are made."""
+        return self._resampling
+
+    @property
     def confidence(self) -> float:
         """Of the intervals."""
         return self._resampling.confidence

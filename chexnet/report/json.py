@@ -8,6 +8,7 @@ from typing import Any
 
 from chexnet._version import __version__
 from chexnet.evaluation.comparison import ModelComparison
+from chexnet.evaluation.confounding import Confounding
 from chexnet.evaluation.evaluate import Evaluation, FindingResult, MeasuredImages
 from chexnet.evaluation.reader_comparison import ReaderComparison
 from chexnet.evaluation.reader_inference import Inference
@@ -42,6 +43,7 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
             "interval": options.interval,
             "confidence": options.confidence,
             "seed": options.seed,
+            "adjust": list(options.adjusted_for),
             "resampled": "images" if evaluation.data.patients is None else "patients",
         },
         "split": options.split,
@@ -207,6 +209,7 @@ def _finding(result: FindingResult) -> dict[str, Any]:
         "ece": result.ece,
         **_calibration(result.calibration),
         "above": list(result.above),
+        **_confounding(result.confounding),
     }
     if result.threshold is not None:
         fields["threshold"] = result.threshold
@@ -234,6 +237,17 @@ def _subgroup(subgroup: Subgroup) -> dict[str, Any]:
             for name, measure in subgroup.auroc.items()
         },
     }
+
+
+def _confounding(found: Confounding | None) -> dict[str, Any]:
+    if found is None:
+        return {}
+    fields = measure_fields("metadata_auroc", found.metadata)
+    if found.stratified is not None and found.matched is not None:
+        fields |= measure_fields("stratified_auroc", found.stratified)
+        fields |= measure_fields("matched_auroc", found.matched)
+        fields["positives_without_match"] = found.without_match
+    return fields
 
 
 def _calibration(found: CalibrationMeasures) -> dict[str, Any]:

@@ -44,6 +44,7 @@ from chexnet.report.localisation import finding_line, localisation_grid
 from chexnet.report.tables import (
     Grid,
     comparison_grid,
+    confounding_grid,
     consensus_grid,
     error_grids,
     gap_grid,
@@ -60,6 +61,7 @@ from chexnet.report.text import (
     GAPS_NOTE,
     QUESTIONS_NOTE,
     agreement_line,
+    confounding_note,
     data_lines,
     reader_reasons,
     reasons,
@@ -278,6 +280,8 @@ def _discrimination(evaluation: Evaluation, drawn: dict[str, Figure]) -> str:
                 "Precision–recall curves with pointwise bands; dotted: the prevalence, which chance reaches.",
             )
         )
+    if confounding_grid(evaluation).rows:
+        parts.append(table(confounding_grid(evaluation), confounding_note(evaluation)))
     missing = reasons(evaluation)
     if missing:
         parts += [heading("Not estimable"), bullets(missing)]

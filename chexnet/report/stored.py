@@ -9,6 +9,7 @@ from pathlib import PurePath
 from typing import Any
 
 from chexnet.evaluation.comparison import FindingComparison, ModelComparison
+from chexnet.evaluation.confounding import Confounding
 from chexnet.evaluation.discrimination import DECISIONS
 from chexnet.evaluation.evaluate import EvaluateOptions, Evaluation, FindingResult, MeasuredImages
 from chexnet.evaluation.operating_points import Thresholds
@@ -45,6 +46,7 @@ def _evaluation(content: _Entry) -> Evaluation:
             options["confidence"],
             options["seed"],
             content["split"],
+            ",".join(options.get("adjust", ())),
             "always" if content["published"] else "never",
         ),
         findings=findings,
@@ -104,6 +106,21 @@ def _finding(entry: _Entry) -> FindingResult:
         threshold_interval=read_estimate(entry, "threshold").interval if "threshold" in entry else None,
         decisions={name: read_estimate(entry, name) for name in DECISIONS if name in entry},
         above=list(entry["above"]),
+        confounding=_confounding(entry),
+    )
+
+
+def _confounding(entry: _Entry) -> Confounding | None:
+    if "metadata_auroc" not in entry:
+        return None
+    metadata = read_estimate(entry, "metadata_auroc")
+    if "stratified_auroc" not in entry:
+        return Confounding(metadata)
+    return Confounding(
+        metadata,
+        read_estimate(entry, "stratified_auroc"),
+        read_estimate(entry, "matched_auroc"),
+        entry["positives_without_match"],
     )
 
 

@@ -153,6 +153,22 @@ def _prevalence(one: FindingResult) -> str:
     return f"{one.positives / known:.2%}" if known else "–"
 
 
+def confounding_grid(evaluation: Evaluation) -> Grid:
+    """Each AUROC beside what the labels' other columns tell without an image, and adjusted for them."""
+    adjusted = bool(evaluation.options.adjusted_for)
+    rows = []
+    for name, one in evaluation.findings.items():
+        found = one.confounding
+        if found is None:
+            continue
+        row = [display_name(name), one.auroc.text(3), found.metadata.text(3)]
+        if adjusted and found.stratified is not None and found.matched is not None:
+            row += [found.stratified.text(3), found.matched.text(3), f"{found.without_match:,}"]
+        rows.append(row)
+    head = ["finding", "AUROC", "metadata alone"]
+    return Grid([*head, *(("stratified", "matched", "without match") if adjusted else ())], rows)
+
+
 def operating_points(evaluation: Evaluation) -> Grid:
     """F1, sensitivity, specificity, PPV and NPV at the thresholds."""
     rows = [

@@ -9,6 +9,7 @@ from chexnet.evaluation.reader_comparison import ReaderComparison
 from chexnet.findings import display_name
 from chexnet.report.tables import (
     comparison_grid,
+    confounding_grid,
     consensus_grid,
     error_grids,
     gap_grid,
@@ -64,6 +65,8 @@ def show_evaluation(evaluation: Evaluation) -> str:
     parts.append(table_2(evaluation).markdown())
     parts += table_2_notes(evaluation)
     parts.append(other_measures(evaluation).markdown())
+    if confounding_grid(evaluation).rows:
+        parts.append(f"{confounding_note(evaluation)}\n\n{confounding_grid(evaluation).markdown()}")
     if evaluation.thresholds:
         grid = operating_points(evaluation)
         parts.append(f"At thresholds from {evaluation.thresholds.source}:\n\n{grid.markdown()}")
@@ -89,6 +92,21 @@ def table_2_notes(evaluation: Evaluation) -> list[str]:
     )
     notes = [TABLE_2_NOTE] if published_columns(evaluation) else []
     return notes + [FEW_NOTE] * (few and evaluation.data.patients is not None)
+
+
+def confounding_note(evaluation: Evaluation) -> str:
+    """What the baseline is, and what was adjusted for."""
+    note = (
+        "Metadata alone: the AUROC of a regression on sex, age and view without any image, fitted on other "
+        "patients. An AUROC near it may rest on them."
+    )
+    adjusted = evaluation.options.adjusted_for
+    if not adjusted:
+        return note
+    return (
+        f"{note} Adjusted for {', '.join(adjusted)}: only images that share them are compared, over all "
+        "pairs (stratified) or with the same weight of each positive image (matched)."
+    )
 
 
 def data_lines(evaluation: Evaluation) -> list[str]:

@@ -20,7 +20,7 @@ def evaluation(tmp_path_factory):
     return evaluate(
         predicted,
         labelled,
-        EvaluateOptions(samples=100, split="test part"),
+        EvaluateOptions(samples=100, split="test part", adjust="view,sex"),
         against=other,
         thresholds=thresholds_from_json(folder / "thresholds.json"),
         training=read_training_list(folder / "trained.txt"),
