@@ -10,7 +10,7 @@ import click
 from chexnet.cli.inputs import column_names
 from chexnet.cli.shared import EXISTING, LEAKS, errors, json_option, progress_bar, table_options
 from chexnet.evaluation.audit import audit_files
-from chexnet.leakage.duplicates import NEAR
+from chexnet.leakage import NEAR
 from chexnet.report.audit_report import audit_json, show_audit
 
 

@@ -89,7 +89,7 @@ def _verify(file: Path | None) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--output", type=click.Path(path_type=Path), help="Where to write. Default: FILE itself.")
 def _add_gate(file: Path, output: Path | None) -> None:
-    """Give a model file this version's gate, which refuses what is no frontal chest radiograph.
+    """Give a model file this version's gate, which refuses anything that is not a frontal chest radiograph.
 
     Its logits and maps stay what they are. Training ends with the same step. Needs chexnet[train].
     """

@@ -1,8 +1,8 @@
 """ChestX-ray14 and plain CSV manifests, patient-wise splits."""
 
-from chexnet.datasets.chestxray14 import ChestXray14, Inventory
+from chexnet.datasets.chestxray14 import BOXES, OFFICIAL_LISTS, TABLES, ChestXray14, Inventory
 from chexnet.datasets.download import DownloadConfig, Downloaded, download
-from chexnet.datasets.manifest import Manifest, known_labels, read_manifest
+from chexnet.datasets.manifest import SPLITS, Manifest, known_labels, read_manifest
 from chexnet.datasets.pack.reader import BadPack, Pack, open_pack
 from chexnet.datasets.pack.writer import PackConfig, Packed, pack_data, pack_films
 from chexnet.datasets.selection import Selection
@@ -21,6 +21,10 @@ from chexnet.datasets.splits.pneumonia import split_pneumonia
 from chexnet.tables import SplitLists
 
 __all__ = [
+    "BOXES",
+    "OFFICIAL_LISTS",
+    "SPLITS",
+    "TABLES",
     "BadPack",
     "ChestXray14",
     "DownloadConfig",

@@ -56,7 +56,7 @@ class Inventory:
     Attributes:
         expected: images that the table names.
         missing: those whose files are not there.
-        damaged: those whose files are there and are no whole PNG, with the reason.
+        damaged: those whose files are there but are not a whole PNG, with the reason.
         repeated: those whose files lie in more than one place.
         strangers: PNG files that the table does not name.
         absent: tables and lists that are not there.
@@ -259,7 +259,7 @@ def count_by_archive(images: Iterator[str] | tuple[str, ...] | list[str]) -> str
 
 
 def _damage(file: Path) -> str | None:
-    """Why a file is no whole PNG, as far as its two ends tell."""
+    """Why a file is not a whole PNG, as far as its two ends tell."""
     with file.open("rb") as stream:
         if not (head := stream.read(len(_SIGNATURE))):
             return "empty"

@@ -145,7 +145,7 @@ class _Unreachable(_Failed):
 
 
 def download(root: Path, config: DownloadConfig = DownloadConfig(), *, pause_s: float = 2.0) -> Downloaded:
-    """Fetch ChestX-ray14 into `root` as `ChestXray14` reads it: films in `images_0NN/images`.
+    """Fetch ChestX-ray14 into `root` as `ChestXray14` reads it: images in `images_0NN/images`.
 
     Called again, it goes on where it was: files that are there are not fetched, and half a file is continued
     where the server can do that. An archive is compared with its MD5, unpacked and removed before the next. A
@@ -207,7 +207,7 @@ def _folder(root: Path, file: _RemoteFile) -> Path:
 
 
 def _require_room(root: Path, wanted: Sequence[_RemoteFile], config: DownloadConfig) -> None:
-    """Room for all that is to come, and for the largest archive beside its films, or for all archives."""
+    """Room for all that is to come, and for the largest archive beside its images, or for all archives."""
     addresses = (config.address(file) for file in wanted if not (root / file.name).is_file())
     sizes = [size for address in addresses if address is not None and (size := _size(address)) is not None]
     there = sum(path.stat().st_size for path in root.glob("*.partial"))
@@ -362,12 +362,12 @@ def _first_byte(response: HTTPResponse) -> int | None:
 
 
 def unpack(archive: Path, folder: Path) -> int:
-    """Put the films of an archive into `folder`; returns their number.
+    """Put the images of an archive into `folder`; returns their number.
 
-    Each film appears whole or not at all. Where the archive is damaged, the films before the damage stay.
+    Each image appears whole or not at all. Where the archive is damaged, the images before the damage stay.
 
     Raises:
-        _Failed: the archive is damaged, has no films, or names files outside of its folder.
+        _Failed: the archive is damaged, has no images, or names files outside of its folder.
     """
     films = 0
     folder.mkdir(parents=True, exist_ok=True)
@@ -380,7 +380,7 @@ def unpack(archive: Path, folder: Path) -> int:
                 shutil.copyfileobj(content, file, _BLOCK)
             films += 1
     if not films:
-        raise _Failed(f"{archive}: holds no PNG; expected an archive of films")
+        raise _Failed(f"{archive}: holds no PNG; expected an archive of images")
     return films
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chexnet._options import Progress
-from chexnet.datasets import ChestXray14, Inventory, Source, SplitLists, read_split
-from chexnet.datasets.chestxray14 import BOXES, OFFICIAL_LISTS
+from chexnet.datasets import BOXES, OFFICIAL_LISTS, ChestXray14, Inventory, Source, SplitLists, read_split
 from chexnet.leakage import (
+    NEAR,
+    TRAINING_IDS,
     Audit,
     TrainingImages,
     audit_splits,
@@ -16,8 +17,6 @@ from chexnet.leakage import (
     fingerprint_files,
     read_training_list,
 )
-from chexnet.leakage.duplicates import NEAR
-from chexnet.leakage.training_images import TRAINING_IDS
 from chexnet.tables import USUAL_COLUMNS, ColumnNames
 
 

@@ -14,7 +14,7 @@ from chexnet.classifier.classifier import DEFAULT_MODEL
 from chexnet.classifier.overlay import overlay
 from chexnet.classifier.prediction import NO_MAPS
 from chexnet.evaluation.operating_points import Thresholds
-from chexnet.leakage.training_images import TrainingImages
+from chexnet.leakage import TrainingImages
 from chexnet.radiograph import over_image, read_radiograph
 from chexnet.tables import BadTable, Predictions, read_table
 

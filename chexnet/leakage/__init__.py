@@ -1,8 +1,16 @@
 """Who was trained on: patients, images and pixels on two sides of a split, a list or a model."""
 
-from chexnet.leakage.duplicates import Fingerprints, Twins, find_twins, fingerprint, fingerprint_files
+from chexnet.leakage.duplicates import (
+    BITS,
+    NEAR,
+    Fingerprints,
+    Twins,
+    find_twins,
+    fingerprint,
+    fingerprint_files,
+)
 from chexnet.leakage.overlap import Shared, Side, find_shared, refuse_shared_patients
-from chexnet.leakage.split_audit import Audit, audit_splits
+from chexnet.leakage.split_audit import NOTABLE, Audit, audit_splits
 from chexnet.leakage.training_images import (
     TRAINING_IDS,
     Contamination,
@@ -15,6 +23,9 @@ from chexnet.leakage.training_images import (
 )
 
 __all__ = [
+    "BITS",
+    "NEAR",
+    "NOTABLE",
     "TRAINING_IDS",
     "Audit",
     "Contamination",

@@ -1,6 +1,6 @@
-"""Which films show the same picture, although their files differ.
+"""Which images show the same picture, although their files differ.
 
-A fingerprint is 255 bits (a perceptual hash): the film is shrunk to 32×32, its 16×16 lowest frequencies
+A fingerprint is 255 bits (a perceptual hash): the image is shrunk to 32×32, its 16×16 lowest frequencies
 are taken (discrete cosine transform), all but the mean, and each bit says whether one exceeds their median.
 Contrast and brightness do not change it; another size or JPEG changes a few bits.
 """
@@ -20,8 +20,8 @@ from chexnet.radiograph import Preprocessing, Radiograph, UnreadableImage, netwo
 BITS = 255
 
 NEAR = 24
-"""Bits that near-duplicates may differ in. Of the 883,785 pairs of 1,330 films of ChestX-ray14, all but one
-differ in 50 or more, and that one in none: its pixels are the same. Fifty films stored again differ in at
+"""Bits that near-duplicates may differ in. Of the 883,785 pairs of 1,330 images of ChestX-ray14, all but one
+differ in 50 or more, and that one in none: its pixels are the same. Fifty images stored again differ in at
 most 6 (JPEG of quality 50), 2 (224 pixels wide), 4 (30 % less contrast), 26 (gamma of 1.5) and 32 (cropped by
 2 of 256 pixels)."""
 
@@ -34,16 +34,16 @@ _ROWS, _COLUMNS = 64, 4096
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """Of films by name, and the films that could not be read, with the reason."""
+    """Of images by name, and the images that could not be read, with the reason."""
 
     names: tuple[str, ...]
-    bits: Bool[np.ndarray, "films 255"]
+    bits: Bool[np.ndarray, "images 255"]
     unreadable: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Twins:
-    """Two films that differ in few bits."""
+    """Two images that differ in few bits."""
 
     first: str
     second: str
@@ -51,10 +51,10 @@ class Twins:
 
 
 def fingerprint(radiograph: Radiograph) -> Bool[np.ndarray, "255"]:
-    """The 255 bits of a film; a film of one grey has none set."""
+    """The 255 bits of an image; an image of one grey has none set."""
     shrunk = network_input(radiograph, _PLAIN)[0].astype(np.float64)
     frequencies = (_COSINES @ shrunk @ _COSINES.T).ravel()[1:]
-    # Rounding noise of a flat film must not look like a picture.
+    # Rounding noise of a flat image must not look like a picture.
     bits: Bool[np.ndarray, "255"] = frequencies > max(float(np.median(frequencies)), 1e-6)
     return bits
 
@@ -62,7 +62,7 @@ def fingerprint(radiograph: Radiograph) -> Bool[np.ndarray, "255"]:
 def fingerprint_files(
     files: Mapping[str, Path], *, workers: int = 0, progress: Progress | None = None
 ) -> Fingerprints:
-    """Read films and take their fingerprints.
+    """Read images and take their fingerprints.
 
     Args:
         workers: processes that read; 0 reads in this one.
@@ -100,7 +100,7 @@ def find_twins(fingerprints: Fingerprints, near: int = NEAR) -> list[Twins]:
     return sorted(pairs, key=lambda pair: (pair.bits, pair.first, pair.second))
 
 
-def _near_pairs(words: Integer[np.ndarray, "4 films"], near: int) -> Iterator[tuple[int, int, int]]:
+def _near_pairs(words: Integer[np.ndarray, "4 images"], near: int) -> Iterator[tuple[int, int, int]]:
     films = words.shape[1]
     for start in range(0, films, _ROWS):
         rows = words[:, start : start + _ROWS, np.newaxis]

@@ -130,8 +130,8 @@ class Audit:
     Attributes:
         overlaps: pairs of parts that share anything.
         compared: pairs of parts that were looked at.
-        twins: films with the same picture, with the parts of each, where films were compared.
-        films: films that were compared; None where none were.
+        twins: images with the same picture, with the parts of each, where images were compared.
+        films: images that were compared; None where none were.
     """
 
     parts: tuple[Part, ...]
@@ -165,8 +165,8 @@ def audit_splits(
         reserved: images that nothing may be learned from, by what they are called, such as the official test
             list or the boxed images.
         hashes: of the training images of models, by the model's name.
-        twins: pairs of films with the same picture.
-        films: how many films were compared for that.
+        twins: pairs of images with the same picture.
+        films: how many images were compared for that.
     """
     known = _Known(labels)
     parts = {(split.name, part): names for split in splits for part, names in split.images.items()}

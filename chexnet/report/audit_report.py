@@ -4,10 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from chexnet.evaluation.audit import AuditedFiles
-from chexnet.leakage import Audit
-from chexnet.leakage.duplicates import BITS
-from chexnet.leakage.split_audit import NOTABLE
-from chexnet.leakage.training_images import TRAINING_IDS
+from chexnet.leakage import BITS, NOTABLE, TRAINING_IDS, Audit
 from chexnet.report.tables import Grid
 
 _SHOWN = 20

@@ -13,7 +13,7 @@ from chexnet.evaluation.evaluate import Evaluation, FindingResult, MeasuredImage
 from chexnet.evaluation.reader_comparison import ReaderComparison
 from chexnet.evaluation.reader_inference import Inference
 from chexnet.evaluation.subgroups import Gap, Subgroup
-from chexnet.leakage.training_images import Contamination
+from chexnet.leakage import Contamination
 from chexnet.literature import TABLE_2_COLUMNS
 from chexnet.statistics import CalibrationMeasures, DifferenceTest, Estimate
 

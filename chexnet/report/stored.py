@@ -14,7 +14,7 @@ from chexnet.evaluation.discrimination import DECISIONS
 from chexnet.evaluation.evaluate import EvaluateOptions, Evaluation, FindingResult, MeasuredImages
 from chexnet.evaluation.operating_points import Thresholds
 from chexnet.evaluation.subgroups import Gap, Subgroup
-from chexnet.leakage.training_images import Contamination
+from chexnet.leakage import Contamination
 from chexnet.statistics import CalibrationMeasures, Estimate
 
 _Entry = Mapping[str, Any]

@@ -9,11 +9,17 @@ import numpy as np
 
 from chexnet._options import Progress
 from chexnet.arrays import Int
-from chexnet.datasets import ChestXray14, DownloadConfig, PackConfig, pack_films
+from chexnet.datasets import (
+    ChestXray14,
+    DownloadConfig,
+    PackConfig,
+    Split,
+    pack_films,
+    split_patients,
+    split_pneumonia,
+    write_split,
+)
 from chexnet.datasets import download as download_data
-from chexnet.datasets.splits.by_patient import Split, split_patients
-from chexnet.datasets.splits.files import write_split
-from chexnet.datasets.splits.pneumonia import split_pneumonia
 from chexnet.evaluation.audit import audit_files
 from chexnet.paper import PNEUMONIA_SPLIT
 from chexnet.report.audit_report import audit_json, show_audit

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from chexnet.datasets import ChestXray14
-from chexnet.datasets.chestxray14 import BOXES, OFFICIAL_LISTS, TABLES
-from chexnet.datasets.splits.files import read_split
+from chexnet.datasets import BOXES, OFFICIAL_LISTS, TABLES, ChestXray14, read_split
 from chexnet.evaluation.measures import Resampling
 from chexnet.report.reproduction import TITLES
 from chexnet.reproduction.config import RECIPES, Reproduction

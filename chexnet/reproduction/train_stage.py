@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chexnet.leakage.training_images import TRAINING_IDS
+from chexnet.leakage import TRAINING_IDS
 from chexnet.report.reproduction import TITLES
 from chexnet.reproduction.experiment import PACK, Experiment, existing
 from chexnet.reproduction.records import Stage

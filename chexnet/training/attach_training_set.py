@@ -12,7 +12,7 @@ from chexnet.classifier import TrainingSet
 from chexnet.classifier.metadata import KEY, ModelMetadata
 from chexnet.classifier.training_set import TRAINING_SET_KEY
 from chexnet.datasets import read_manifest
-from chexnet.leakage.training_images import TRAINING_IDS
+from chexnet.leakage import TRAINING_IDS
 from chexnet.tables import USUAL_COLUMNS, BadTable, hash_image_ids, read_image_list, read_table
 from chexnet.training.data import TrainingData
 

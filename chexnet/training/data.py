@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from chexnet.datasets import (
+    SPLITS,
     Manifest,
     Source,
     Split,
@@ -17,7 +18,6 @@ from chexnet.datasets import (
     read_split,
     split_of,
 )
-from chexnet.datasets.manifest import SPLITS
 from chexnet.tables import USUAL_COLUMNS, ColumnNames, hash_image_ids
 from chexnet.training.config import TrainConfig
 

@@ -11,8 +11,7 @@ from typing import Any
 
 import torch
 
-from chexnet.leakage import Side, read_training_list, refuse_shared_patients
-from chexnet.leakage.training_images import TRAINING_IDS
+from chexnet.leakage import TRAINING_IDS, Side, read_training_list, refuse_shared_patients
 from chexnet.models import (
     NETWORKS,
     Checkpoint,

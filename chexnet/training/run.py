@@ -17,7 +17,7 @@ from lightning.fabric.utilities.warnings import PossibleUserWarning
 
 from chexnet._files import write_whole
 from chexnet.classifier import TrainingSet
-from chexnet.leakage.training_images import TRAINING_IDS
+from chexnet.leakage import TRAINING_IDS
 from chexnet.models import Network, build_network, load_state, mean_state, read_checkpoint
 from chexnet.tables import USUAL_COLUMNS, ColumnNames
 from chexnet.training.attach_training_set import training_set_of

@@ -11,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from chexnet.datasets import (
+    SPLITS,
     ChestXray14,
     Selection,
     Source,
@@ -26,7 +27,6 @@ from chexnet.datasets import (
     split_patients,
     split_pneumonia,
 )
-from chexnet.datasets.manifest import SPLITS
 from chexnet.paper import PNEUMONIA_SPLIT
 
 seeds = st.integers(0, 2**32)

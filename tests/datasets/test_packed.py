@@ -236,7 +236,7 @@ def test_a_pack_cut_short_is_refused_and_mended(pack, films):
     expected = content(pack.folder)
     cut(pack.folder / "films.npy")
     with pytest.raises(
-        BadPack, match=r"films\.npy: 11,647 bytes; expected 20 films of 24 × 24 pixels in 11,648"
+        BadPack, match=r"films\.npy: 11,647 bytes; expected 20 images of 24 × 24 pixels in 11,648"
     ):
         open_pack(pack.folder)
     pack_films(films, pack.folder, SERIAL)
@@ -270,16 +270,18 @@ def test_a_finished_pack_is_left_as_it_is(pack, films):
 
 
 def test_a_pack_of_other_films_or_of_another_size_is_not_mixed_with_these(pack, films):
-    with pytest.raises(BadPack, match="holds a pack of 20 films at 24 pixels; expected these 19 films at 24"):
+    with pytest.raises(
+        BadPack, match="holds a pack of 20 images at 24 pixels; expected these 19 images at 24"
+    ):
         pack_films(films[1:], pack.folder, SERIAL)
-    with pytest.raises(BadPack, match="expected these 20 films at 32"):
+    with pytest.raises(BadPack, match="expected these 20 images at 32"):
         pack_films(films, pack.folder, PackConfig(image_size=32, workers=1))
 
 
 def test_two_films_of_one_name_are_refused(films, tmp_path):
     (tmp_path / "other").mkdir()
     shutil.copy(films[0], tmp_path / "other" / films[0].name)
-    with pytest.raises(ValueError, match=r"2 films are called 000\.png"):
+    with pytest.raises(ValueError, match=r"2 images are called 000\.png"):
         pack_films([*films, tmp_path / "other" / films[0].name], tmp_path / "pack", SERIAL)
 
 

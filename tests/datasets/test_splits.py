@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chexnet.datasets import Manifest, split_of, split_patients
-from chexnet.datasets.manifest import SPLITS
+from chexnet.datasets import SPLITS, Manifest, split_of, split_patients
 from chexnet.tables import hash_image_ids
 
 SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}

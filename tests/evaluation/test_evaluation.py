@@ -13,8 +13,7 @@ from chexnet.evaluation import (
     find_thresholds,
     thresholds_from_json,
 )
-from chexnet.leakage import read_training_list
-from chexnet.leakage.training_images import TrainingImages
+from chexnet.leakage import TrainingImages, read_training_list
 from chexnet.report import evaluation_json, show_evaluation, write_json
 from chexnet.statistics import bootstrap_interval, permutation_test_of_aurocs
 from chexnet.tables import BadTable, ColumnNames, Predictions, read_cohort

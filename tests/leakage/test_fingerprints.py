@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from chexnet.leakage import Fingerprints, find_twins, fingerprint, fingerprint_files
-from chexnet.leakage.duplicates import BITS, NEAR
+from chexnet.leakage import BITS, NEAR, Fingerprints, find_twins, fingerprint, fingerprint_files
 from chexnet.radiograph import Radiograph, read_radiograph
 
 

@@ -19,9 +19,7 @@ import pytest
 from chestxray14_folder import write_chestxray14
 from PIL import Image
 
-from chexnet.datasets import ChestXray14, PackConfig, open_pack
-from chexnet.datasets.chestxray14 import BOXES
-from chexnet.datasets.splits.files import read_split
+from chexnet.datasets import BOXES, ChestXray14, PackConfig, open_pack, read_split
 from chexnet.paper import PNEUMONIA_SPLIT
 from chexnet.reproduction import Reproduction, Steps, reproduce
 from chexnet.reproduction.data_stages import choose_images, pack, split_of_pneumonia

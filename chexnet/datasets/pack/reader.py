@@ -1,13 +1,13 @@
-"""A pack: many films at the network's size in one memory-mapped array, for training that must not wait.
+"""A pack: many images at the network's size in one memory-mapped array, for training that must not wait.
 
 A pack is a folder of three files:
 
-- `films.npy`: the films in their order, 8-bit grey, as NumPy writes an array of (films, size, size);
-- `films.jsonl`: one object a film in the same order: the image's name, the SHA-256 of the film's file and
-  of its pixels in the array; or the name and why the film could not be read, in which case its row is black;
-- `pack.json`: the format, the size, the number of films and the SHA-256 of their names and of `films.jsonl`.
+- `films.npy`: the images in their order, 8-bit grey, as NumPy writes an array of (images, size, size);
+- `films.jsonl`: one object per image in the same order: the image's name, the SHA-256 of the image's file and
+  of its pixels in the array; or the name and why the image could not be read, in which case its row is black;
+- `pack.json`: the format, the size, the number of images and the SHA-256 of their names and of `films.jsonl`.
 
-The grey of a resized film is a fraction, and is rounded here to 256 levels. Floats would be exact, but ask
+The grey of a resized image is a fraction, and is rounded here to 256 levels. Floats would be exact, but ask
 for 22 GB in place of 5.6 for ChestX-ray14, more than most machines keep in memory. So it is the preprocessing
 that rounds, in training from a pack and in prediction with the model that comes of it
 (`Preprocessing.eight_bit`). Both then compute the same input, bit for bit, and the model file says so.
@@ -35,25 +35,25 @@ FORMAT = 1
 
 
 class BadPack(ValueError):
-    """A folder that is no whole pack; the message says what is wrong with it and what to do."""
+    """A folder that is not a whole pack; the message says what is wrong with it and what to do."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pack:
-    """Films at the network's size, by the name of their image.
+    """Images at the network's size, by the name of their image.
 
     Attributes:
         folder: of the pack.
-        size: side of each film, in pixels.
-        rows: the place of each film in the array, by its image's name.
+        size: side of each image, in pixels.
+        rows: the place of each image in the array, by its image's name.
         digests: SHA-256 of each row of the array.
-        problems: why a film could not be read when the pack was made, by its image's name; it has no row.
+        problems: why an image could not be read when the pack was made, by its image's name; it has no row.
     """
 
     folder: Path
     size: int
     rows: Mapping[str, int]
-    digests: UInt8[np.ndarray, "films 32"]
+    digests: UInt8[np.ndarray, "images 32"]
     problems: Mapping[str, str]
 
     def __len__(self) -> int:
@@ -63,9 +63,9 @@ class Pack:
         return image in self.rows
 
     def grey(self, image: str) -> UInt8[np.ndarray, "size size"]:
-        """The film as `chexnet.radiograph.packed_grey` made it.
+        """The image as `chexnet.radiograph.packed_grey` made it.
 
-        A process compares each film with its hash the first time that it reads it.
+        A process compares each image with its hash the first time that it reads it.
 
         Raises:
             UnreadableImage: the pixels are not those that were packed.
@@ -89,11 +89,11 @@ class Pack:
         return [image for image, row in rows if digest(self._films[row]) != self.digests[row].tobytes()]
 
     @cached_property
-    def _films(self) -> UInt8[np.ndarray, "films size size"]:
+    def _films(self) -> UInt8[np.ndarray, "images size size"]:
         return np.load(self.folder / FILMS, mmap_mode="r")
 
     @cached_property
-    def _compared(self) -> Bool[np.ndarray, " films"]:
+    def _compared(self) -> Bool[np.ndarray, " images"]:
         return np.zeros(len(self.digests), bool)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -102,7 +102,7 @@ class Pack:
 
 
 def open_pack(folder: str | PathLike[str]) -> Pack:
-    """Open a finished pack. The sizes and the index are checked here, each film when it is read.
+    """Open a finished pack. The sizes and the index are checked here, each image when it is read.
 
     Raises:
         BadPack: there is none, it is not finished, or a file of it is damaged or cut short.
@@ -112,14 +112,14 @@ def open_pack(folder: str | PathLike[str]) -> Pack:
     if card is None:
         raise BadPack(f'{folder}: no {CARD}; expected a pack, as "chexnet pack DATA {folder}" makes it')
     if "index_sha256" not in card:
-        raise BadPack(f'{folder}: the pack is not finished; "chexnet pack DATA {folder}" goes on with it')
+        raise BadPack(f'{folder}: the pack is not finished; "chexnet pack DATA {folder}" resumes it')
     films, size = card["films"], card["size"]
     expected = array_bytes(films, size)
     path = folder / FILMS
     found = path.stat().st_size if path.is_file() else 0
     if found != expected or not _has_header(path, films, size):
         raise BadPack(
-            f"{path}: {found:,} bytes; expected {films:,} films of {size} × {size} pixels in {expected:,}; "
+            f"{path}: {found:,} bytes; expected {films:,} images of {size} × {size} pixels in {expected:,}; "
             f'mend it with "chexnet pack DATA {folder}", or copy it again'
         )
     index = (folder / INDEX).read_bytes() if (folder / INDEX).is_file() else b""
@@ -164,7 +164,7 @@ def read_card(folder: Path) -> dict[str, Any] | None:
 
 
 def digest(grey: UInt8[np.ndarray, "size size"]) -> bytes:
-    """SHA-256 of a film's pixels."""
+    """SHA-256 of an image's pixels."""
     return hashlib.sha256(np.ascontiguousarray(grey).data).digest()
 
 

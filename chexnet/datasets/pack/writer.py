@@ -1,4 +1,4 @@
-"""Making a pack: films read by several processes, one writer, and a journal to go on from."""
+"""Making a pack: images read by several processes, one writer, and a journal to go on from."""
 
 import hashlib
 import json
@@ -43,12 +43,12 @@ from chexnet.radiograph import UnreadableImage, packed_grey, read_radiograph
 from chexnet.tables import USUAL_COLUMNS, ColumnNames
 
 JOURNAL = INDEX + ".partial"
-"""The records of the films that are written, in the order in which they were."""
+"""The records of the images that are written, in the order in which they were."""
 
 _AT_ONCE = 16
-"""Films that a process is given at a time: few enough to lose little, enough to make the talk cheap."""
+"""Images that a process is given at a time: few enough to lose little, enough to make the talk cheap."""
 _RECORD_BYTES = 256
-"""A generous size of a film's record, for the estimate of the space that is needed."""
+"""A generous size of an image's record, for the estimate of the space that is needed."""
 
 Record = dict[str, str]
 
@@ -73,8 +73,8 @@ class Packed:
 
     Attributes:
         pack: to train from.
-        kept: films that an earlier run had packed, and whose pixels still have their hash.
-        repaired: films that an earlier run had packed, and whose pixels had not.
+        kept: images that an earlier run had packed, and whose pixels still have their hash.
+        repaired: images that an earlier run had packed, and whose pixels had not.
     """
 
     pack: Pack
@@ -111,8 +111,8 @@ def pack_films(
 ) -> Packed:
     """Write `films` at the network's size into the pack `folder`, in their order.
 
-    A run that was ended in any way goes on where it was when called with the same films, and ends with the
-    same bytes. On a finished pack it compares every film with its hash, and packs anew those that differ
+    A run that was ended in any way goes on where it was when called with the same images, and ends with the
+    same bytes. On a finished pack it compares every image with its hash, and packs anew those that differ
     and those that could not be read before. However many processes read, the bytes are the same.
 
     Args:
@@ -122,10 +122,10 @@ def pack_films(
     An image that cannot be read is noted in `Pack.problems`, and the others are packed.
 
     Raises:
-        BadPack: `folder` holds a pack of other films or of another size.
-        ValueError: there are no films, two have the same name, or the disk has no room.
+        BadPack: `folder` holds a pack of other images or of another size.
+        ValueError: there are no images, two have the same name, or the disk has no room.
         OSError: the pack cannot be written.
-        ChildProcessError: a process that reads films died.
+        ChildProcessError: a process that reads images died.
         KeyboardInterrupt: the run was interrupted; the next one goes on.
     """
     names = _names(films, names)
@@ -179,7 +179,7 @@ def _names(films: Sequence[Path], given: Sequence[str] | None) -> list[str]:
 
 
 def _claim(folder: Path, names: Sequence[str], size: int) -> None:
-    """Take `folder` for these films; refuse one that holds others, whose rows would be mixed in."""
+    """Take `folder` for these images; refuse one that holds others, whose rows would be mixed in."""
     wanted = {"format": FORMAT, "size": size, "films": len(names), "images_sha256": hash_in_order(names)}
     card = read_card(folder)
     if card is None:
@@ -188,8 +188,8 @@ def _claim(folder: Path, names: Sequence[str], size: int) -> None:
         return
     if any(card[key] != value for key, value in wanted.items()):
         raise BadPack(
-            f"{folder} holds a pack of {card['films']:,} films at {card['size']} pixels; expected these "
-            f"{len(names):,} films at {size}; choose another folder, or delete this one if it is not wanted"
+            f"{folder} holds a pack of {card['films']:,} images at {card['size']} pixels; expected these "
+            f"{len(names):,} images at {size}; choose another folder, or delete this one if it is not wanted"
         )
 
 
@@ -213,7 +213,7 @@ def _opened(folder: Path, films: int, size: int) -> Iterator[BinaryIO]:
 
 
 def _noted(folder: Path, names: Sequence[str]) -> dict[int, Record]:
-    """What the journal, or the index of a finished pack, says of films that were packed; by their rows.
+    """What the journal, or the index of a finished pack, says of images that were packed; by their rows.
 
     Each line is taken by itself, as the last one may have been cut off.
     """
@@ -236,7 +236,7 @@ def _row(file: BinaryIO, start: int, count: int) -> bytes:
 
 
 def _read(films: Sequence[tuple[int, str, Path]], config: PackConfig) -> Generator[tuple[int, Record, bytes]]:
-    """Row, record and pixels of each film, in order."""
+    """Row, record and pixels of each image, in order."""
     read = partial(_read_one, size=config.image_size)
     chunks = -(-len(films) // _AT_ONCE)
     workers = min(config.workers or os.cpu_count() or 1, max(chunks, 1))
@@ -249,7 +249,7 @@ def _read(films: Sequence[tuple[int, str, Path]], config: PackConfig) -> Generat
         yield from pool.map(read, films, chunksize=_AT_ONCE)
     except BrokenProcessPool as error:
         raise ChildProcessError(
-            "a process that reads films died, as when there is too little memory; give the same command "
+            "a process that reads images died, as when there is too little memory; give the same command "
             "to go on, with fewer `workers`"
         ) from error
     finally:
