@@ -30,12 +30,14 @@ from chexnet.statistics import (
     bca_interval,
     bootstrap,
     jackknife,
+    newcombe_interval,
+    patients_of_classes,
     percentile_interval,
 )
 
 AUROCS = (0.6, 0.7, 0.8, 0.9, 0.95)
 SPREADS = (0.6, 1.0, 1.5)
-METHODS = ("percentile", "BCa", "DeLong, logit", "score type")
+METHODS = ("percentile", "BCa", "DeLong, logit", "Newcombe 5", "score type")
 
 
 def study(generator, positives, negatives, truth, spread, images=1, alike=0.5):
@@ -61,6 +63,8 @@ def intervals(labels, scores, patients, samples, seed):
     """The ends by each of METHODS, or None."""
     yield from bootstrapped(labels, scores, patients, samples, seed)
     yield lambda: auroc_interval(labels, scores, patients=patients).interval
+    classes = patients_of_classes(labels, patients)
+    yield lambda: newcombe_interval(auroc(labels, scores), *classes)
     yield lambda: auroc_score_interval(labels, scores, patients).interval
 
 

@@ -43,9 +43,11 @@ if TYPE_CHECKING:
         auroc_estimate,
         auroc_score_interval,
         mean_auroc,
+        newcombe_interval,
         patients_of_classes,
     )
     from chexnet.statistics.froc import FALSE_MARKS, FrocCurve, Marks, froc_curve
+    from chexnet.statistics.label_noise import LabelComparison, compare_labels
     from chexnet.statistics.multireader import (
         Components,
         DifferenceTest,
@@ -112,6 +114,7 @@ if TYPE_CHECKING:
         overdiagnosis_gaps,
         underdiagnosis_gaps,
     )
+    from chexnet.statistics.t_distribution import mean_of_runs
     from chexnet.statistics.thresholds import (
         POLICIES,
         Confusion,
@@ -136,8 +139,11 @@ _HOMES = {
     "calibration_slope": "CalibrationCurve CalibrationMeasures calibration_curve measure_calibration",
     "delong": "Comparison auroc_covariance auroc_interval compare_aurocs holm",
     "estimate": "Estimate NotEstimable",
-    "few_positives": "FEW_PATIENTS auroc_estimate auroc_score_interval mean_auroc patients_of_classes",
+    "few_positives": (
+        "FEW_PATIENTS auroc_estimate auroc_score_interval mean_auroc newcombe_interval patients_of_classes"
+    ),
     "froc": "FALSE_MARKS FrocCurve Marks froc_curve",
+    "label_noise": "LabelComparison compare_labels",
     "multireader": (
         "Components DifferenceTest ModalityComparison Raters bootstrap_covariance "
         "compare_modalities jackknife_covariance raters_of reader_mean two_way_bootstrap"
@@ -159,6 +165,7 @@ _HOMES = {
     "sample_size": "design_effect hanley_mcneil_variance images_for_proportion positives_for_auroc",
     "standalone": "StandaloneComparison compare_with_readers standalone_tests",
     "subgroup_gaps": "GroupGap SubgroupGaps auroc_gaps overdiagnosis_gaps underdiagnosis_gaps",
+    "t_distribution": "mean_of_runs",
     "thresholds": (
         "Confusion POLICIES Policy confusion confusion_of_calls f1_score threshold_at_sensitivity "
         "threshold_max_f1 threshold_reader_f1 threshold_youden"
@@ -168,6 +175,10 @@ _HOMES = {
 lazy_door(__name__, _HOMES)
 
 __all__ = [
+    "newcombe_interval",
+    "LabelComparison",
+    "compare_labels",
+    "mean_of_runs",
     "AdjustedAuroc",
     "CalibrationCurve",
     "CalibrationMeasures",

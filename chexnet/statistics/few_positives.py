@@ -75,6 +75,21 @@ def auroc_score_interval(
     return Estimate(value, low, high)
 
 
+def newcombe_interval(
+    auroc: float, positives: int, negatives: int, *, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Newcombe's method 5, for an AUROC of which only the value and the numbers of patients are published.
+
+    It is right where the scores of both classes spread equally, and else too narrow or too wide.
+
+    Raises:
+        ValueError: the AUROC is outside [0, 1], or a class is empty.
+    """
+    if not 0 <= auroc <= 1 or positives < 1 or negatives < 1:
+        raise ValueError(f"expected an AUROC and both classes, got {auroc}, {positives} and {negatives}")
+    return _solve(auroc, positives, negatives, 0.0, normal_quantile(confidence))
+
+
 @validated(labels=binary, scores=real, patients=identities)
 def auroc_estimate(
     labels: Bool[np.ndarray, " images"],

@@ -6,7 +6,17 @@ Hillis' degrees of freedom are not whole numbers, so tables do not do.
 import math
 from collections.abc import Callable
 
-from chexnet.statistics.estimate import check_confidence, normal_p_value, normal_quantile
+import numpy as np
+
+from chexnet.arrays import Float
+from chexnet.statistics.arguments import real, validated
+from chexnet.statistics.estimate import (
+    Estimate,
+    NotEstimable,
+    check_confidence,
+    normal_p_value,
+    normal_quantile,
+)
 
 _MANY = 1e7
 """Degrees of freedom from which t and the normal distribution agree to seven digits."""
@@ -37,6 +47,27 @@ def t_quantile(confidence: float, degrees_of_freedom: float) -> float:
     # In b = df / (df + t**2) the tail grows from 0 to 1.
     share = _halve(lambda b: beta_share(b, degrees_of_freedom / 2, 0.5), 1 - confidence)
     return math.sqrt(degrees_of_freedom * (1 - share) / share) if share else math.inf
+
+
+@validated(values=real)
+def mean_of_runs(values: Float[np.ndarray, " runs"], *, confidence: float = 0.95) -> Estimate:
+    """Mean of one number over several training runs that differ in their seed, with its t interval.
+
+    It says what another run of the same recipe on the same data gives on average, and nothing about patients;
+    the test images' own uncertainty comes on top.
+
+    Raises:
+        NotEstimable: fewer than two runs.
+        ValueError: a value is NaN.
+    """
+    if np.isnan(values).any():
+        raise ValueError("a run has no value; leave it out, and say why")
+    if values.size < 2:
+        raise NotEstimable(f"variation between runs not estimable: expected at least two, got {values.size}")
+    mean = float(values.mean())
+    error = float(values.std(ddof=1)) / math.sqrt(values.size)
+    half = t_quantile(confidence, float(values.size - 1)) * error
+    return Estimate(mean, mean - half, mean + half)
 
 
 def beta_quantile(share: float, a: float, b: float) -> float:

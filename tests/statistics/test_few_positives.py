@@ -18,6 +18,7 @@ from chexnet.statistics import (
     auroc_estimate,
     auroc_score_interval,
     mean_auroc,
+    newcombe_interval,
     patients_of_classes,
 )
 
@@ -152,3 +153,18 @@ def test_one_rare_finding_does_not_remove_the_interval_of_the_mean():
         held += estimate.low <= 0.8 <= estimate.high
     # Standard error 1.5 %.
     assert held / 200 >= 0.91
+
+
+def test_newcombes_interval_is_hanley_and_mcneils_variance_at_both_ends():
+    from scipy.optimize import brentq
+
+    def surprise(auroc):
+        size = (10 + 40) / 2 - 1
+        ratio = 1 + size * (1 - auroc) / (2 - auroc) + size * auroc / (1 + auroc)
+        return abs(0.85 - auroc) - 1.959963985 * math.sqrt(auroc * (1 - auroc) * ratio / 400)
+
+    low, high = newcombe_interval(0.85, 10, 40)
+    assert low == pytest.approx(brentq(surprise, 0.3, 0.85), abs=1e-8)
+    assert high == pytest.approx(brentq(surprise, 0.85, 1 - 1e-9), abs=1e-8)
+    with pytest.raises(ValueError, match="both classes"):
+        newcombe_interval(0.85, 0, 40)

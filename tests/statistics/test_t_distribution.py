@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chexnet.statistics import NotEstimable, mean_of_runs
 from chexnet.statistics.t_distribution import beta_quantile, beta_share, t_p_value, t_quantile
 
 
@@ -42,3 +43,11 @@ def test_infinite_degrees_of_freedom_are_the_normal_distribution():
 def test_no_degrees_of_freedom_are_refused():
     with pytest.raises(ValueError, match="positive degrees of freedom"):
         t_p_value(1.0, 0.0)
+
+
+def test_the_mean_of_runs_has_students_interval():
+    # R: t.test(c(0.81, 0.83, 0.82, 0.80))$conf.int gives 0.7944574 and 0.8355426.
+    estimate = mean_of_runs([0.81, 0.83, 0.82, 0.80])
+    assert (estimate.value, *estimate.interval) == pytest.approx((0.815, 0.7944574, 0.8355426), abs=5e-8)
+    with pytest.raises(NotEstimable, match="at least two"):
+        mean_of_runs([0.8])
