@@ -142,7 +142,8 @@ class Classifier:
             notes: tuple[str, ...] = (f"{NOT_CHECKED}: the gate is off",)
             if gate:
                 reason, notes = self._gate(radiograph, inputs[index], None if kinds is None else kinds[index])
-            notes = (*radiograph.notes, *notes, *self._seen(radiograph))
+            standing = () if self.metadata.standing is None else (self.metadata.standing,)
+            notes = (*radiograph.notes, *notes, *self._seen(radiograph), *standing)
             predictions.append(
                 self._prediction(radiograph, logits[index], None if maps is None else maps[index], notes)
                 if reason is None

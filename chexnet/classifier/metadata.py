@@ -134,6 +134,15 @@ class ModelMetadata:
         if len(self.reference_logits) != len(names):
             raise InvalidModel(f"{len(self.reference_logits)} reference logits for {len(names)} findings")
 
+    @property
+    def standing(self) -> str | None:
+        """What every result says of a model that is not calibrated or not tested; None where it is both."""
+        lacks = [] if any(one.calibration != PlattScaling() for one in self.findings) else ["not calibrated"]
+        lacks += [] if any(one.auroc is not None for one in self.findings) else ["not tested"]
+        if not lacks:
+            return None
+        return f"the model {self.name} is {', '.join(lacks)}; its probabilities are not to be relied on"
+
     def to_json(self) -> str:
         """As it is stored."""
         content = {"format": FORMAT, **asdict(self), "preprocessing": self.preprocessing.to_dict()}

@@ -1,13 +1,17 @@
 """`chexnet model`."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
 from chexnet.classifier import Classifier, GateMetadata, InvalidModel, TrainingSet, load, verify
 from chexnet.classifier.metadata import FindingMetadata
 from chexnet.classifier.prediction import NO_MAPS
+from chexnet.cli.shared import build, errors
 from chexnet.findings import display_name
 from chexnet.statistics import Estimate
 
@@ -18,6 +22,17 @@ _MAPS = {
 }
 
 _FILE = click.argument("file", required=False, type=click.Path(path_type=Path))
+
+
+@contextmanager
+def needs_training() -> Iterator[None]:
+    """Say which package is missing where the light install meets a command that writes model files."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"this needs {error.name}, which the light install leaves out; install chexnet[train]"
+        ) from error
 
 
 @click.group(name="model")
@@ -106,6 +121,42 @@ def _add_gate(file: Path, output: Path | None) -> None:
         raise click.ClickException(str(error)) from error
 
 
+@command.command("import")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Model file to write.")
+@click.option("--preset", help="A published network whose findings and input are known, such as arnoweng.")
+@click.option("--findings", metavar="A,B,…", help="What the outputs mean, in their order.")
+@click.option("--image-size", type=int, help="Side of the network's input, in pixels.")
+@click.option("--mean", metavar="R,G,B", help="Subtracted from grey in [0, 1]; or one number for all.")
+@click.option("--std", metavar="R,G,B", help="Divided by, likewise.")
+@click.option("--input-range", metavar="LOW,HIGH", help="What black and white become, instead: -1024,1024.")
+@click.option("--name", help="The model's name in its file. Default: the checkpoint's file name.")
+def import_(checkpoint: Path, output: Path, **options: Any) -> None:
+    """Make a model file from trained weights of another project.
+
+    Known are CheXNet copies (arnoweng, zoogzog, reproduce-chexnet), DenseNet-121 of torchvision, timm, MONAI,
+    torchxrayvision, Lightning and Keras, and best.ckpt of chexnet train; with any prefix, as torch,
+    safetensors or .h5. Nothing in the file is executed. The result is not calibrated and not tested, and
+    says so in every prediction. Needs chexnet[train], and h5py for .h5.
+
+    \b
+    Examples:
+      chexnet model import model.pth.tar --preset arnoweng -o chexnet-full.onnx
+      chexnet model import my.pt --findings Mass,Edema --image-size 320 --mean 0.5 --std 0.25 -o my.onnx
+    """
+    with needs_training(), errors(ValueError, OSError):
+        from chexnet.training.imported import ImportOptions, import_model
+
+        made = import_model(checkpoint, output, build(ImportOptions, options))
+    size, mean, std = made.preprocessing.size, made.preprocessing.mean, made.preprocessing.std
+    click.echo(f"layout        {made.layout}\nfindings      {', '.join(made.findings)}")
+    click.echo(f"input         {size}×{size}, mean {mean}, std {std}")
+    if made.ignored:
+        click.echo(f"left out      {', '.join(made.ignored)}")
+    click.echo(f"proof         logits of torch and of the file differ by {made.difference:.1e} at most")
+    click.echo(f"wrote {made.path}: not calibrated, not tested")
+
+
 @command.command("add-training-ids")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("lists", nargs=-1, type=click.Path(path_type=Path))
@@ -127,16 +178,10 @@ def add_training_ids(
     Example:
       chexnet model add-training-ids model.onnx run/training_ids.txt --labels labels.csv
     """
-    from chexnet.cli.shared import errors
-
     if without_patients == bool(lists):
         raise click.ClickException("give LISTS, or --without-patients")
-    try:
+    with needs_training():
         from chexnet.training.attach_training_set import add_training_set, remove_patients
-    except ModuleNotFoundError as error:
-        raise click.ClickException(
-            f"this needs {error.name}, which the light install leaves out; install chexnet[train]"
-        ) from error
     with errors(ValueError, OSError):
         load(file)  # whatever is wrong with the file is said as always
         added = (
@@ -151,11 +196,14 @@ def _card(classifier: Classifier) -> str:
     metadata = classifier.metadata
     training = metadata.training
     input_ = metadata.preprocessing
+    imported = training.get("imported", {})
     lines = [
         f"{metadata.name} {metadata.version}",
         f"sha256        {classifier.identity.sha256}",
         f"intended use  {metadata.intended_use}",
         f"input         {input_.size}×{input_.size}, mean {input_.mean}, std {input_.std}",
+        *([f"standing      {metadata.standing}"] if metadata.standing else []),
+        *(f"imported      {name}: {value}" for name, value in imported.items() if value),
         f"trained on    {training.get('data')}",
         f"images        {training.get('images')}",
         f"patients      {training.get('patients')}",

@@ -20,7 +20,7 @@ _PREFIXES = re.compile(r"^(module\.|model\.|network\.|densenet121\.)+")
 _OLD_LAYER_KEY = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12])\.")
 
 # What torch.load raises on damaged files, found by damaging files.
-_UNREADABLE = (
+UNREADABLE = (
     UnpicklingError,
     EOFError,
     RuntimeError,
@@ -82,7 +82,7 @@ def read_checkpoint(path: str | PathLike[str]) -> Checkpoint:
         if error.filename is not None:
             raise
         raise ValueError(f"{path}: not a readable checkpoint; the file is cut short or damaged") from error
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         # What torch goes on to say is how to load it all the same, with any code that is in it.
         reason = re.split(r"[.\n]\s", f"{str(error) or type(error).__name__}\n ")[0]
         raise ValueError(

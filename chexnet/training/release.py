@@ -43,7 +43,8 @@ FEWEST_POSITIVES = 10
 """Positive images that calibration, a threshold or a claim of validity needs; below, there is none."""
 
 _PROOF_IMAGES = 8
-_MAPS: dict[type[Network], Maps] = {Wang2017: "log_sum_exp", Yao2017: "none"}
+MAPS: dict[type[Network], Maps] = {Wang2017: "log_sum_exp", Yao2017: "none"}
+"""What the maps of a network are to its logits; "mean" for all others."""
 
 
 def release(
@@ -111,7 +112,7 @@ def release(
             "software": software_versions(),
         },
         reference_logits=tuple(reference),
-        maps=_MAPS.get(type(network), "mean"),
+        maps=MAPS.get(type(network), "mean"),
     )
     path = folder / f"{config.name}.onnx"
     properties = {KEY: metadata.to_json(), TRAINING_SET_KEY: learned_from.to_json()}
