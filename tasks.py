@@ -1,7 +1,8 @@
 """The project's chores, each with all its set-up. Needs nothing but Python 3.11 or later.
 
-python3 tasks.py demo    install chexnet into .venv and read the embedded example with the embedded model
-python3 tasks.py test    install everything into .venv-dev and run all checks and tests
+python3 tasks.py demo       install chexnet into .venv and read the embedded example with the embedded model
+python3 tasks.py pacs-demo  start the DICOM node beside Debian's Orthanc, and send it an image
+python3 tasks.py test       install everything into .venv-dev and run all checks and tests
 """
 
 import os
@@ -53,9 +54,15 @@ def demo() -> None:
     print(f"\nThe film is synthetic and no patient's. The picture: {PICTURES / EXAMPLE.stem}-Pneumonia.png")
 
 
+def pacs_demo() -> None:
+    """The DICOM node beside an archive."""
+    scripts = environment(".venv", ".[pacs]")
+    run(scripts / "python", Path("deploy", "pacs_demo.py"))
+
+
 def test() -> None:
     """Linters, types, arrows, tests; the first failure ends it."""
-    scripts = environment(".venv-dev", "--editable", ".[train,parquet,serve,test]")
+    scripts = environment(".venv-dev", "--editable", ".[train,parquet,serve,pacs,test]")
     run(scripts / "ruff", "check")
     run(scripts / "ruff", "format", "--check")
     run(scripts / "mypy")
@@ -63,7 +70,7 @@ def test() -> None:
     run(scripts / "python", "-m", "pytest", *sys.argv[2:])
 
 
-CHORES = {"demo": demo, "test": test}
+CHORES = {"demo": demo, "pacs-demo": pacs_demo, "test": test}
 
 if __name__ == "__main__":
     if sys.version_info < (3, 11):  # noqa: UP036 (run by whatever Python the machine has)
