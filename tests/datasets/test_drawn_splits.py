@@ -316,7 +316,7 @@ def test_a_split_of_other_images_is_refused_unless_asked_for(films, tmp_path):
     (written,) = draw_splits(films, tmp_path / "split.csv").splits
     manifest = read_manifest(films)
     fewer = manifest.select(np.arange(1, len(manifest)))
-    with pytest.raises(ValueError, match=r"1 of 60 images are not in films, the first 00_0\.png"):
+    with pytest.raises(ValueError, match=r"1 of 60 images are not in films, the first films/00_0\.png"):
         apply_split(fewer, read_split(written.path))
     assert len(apply_split(fewer, read_split(written.path), only_present=True)) == 59
 
