@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from chexnet.cli.shared import FOLDER, SOME_LEFT_OUT, build, errors, options_from
+from chexnet.cli.shared import FOLDER, SOME_LEFT_OUT, build, errors, options_from, with_flags
 from chexnet.datasets import DownloadConfig, download
 
 
@@ -33,6 +33,6 @@ def command(folder: Path, **options: Any) -> None:
     if downloaded.inventory is not None:
         click.echo(downloaded.inventory.message)
     for name, problem in downloaded.problems.items():
-        click.echo(f"{name}: {problem}", err=True)
+        click.echo(f"{name}: {with_flags(problem)}", err=True)
     if downloaded.problems:
         sys.exit(SOME_LEFT_OUT)

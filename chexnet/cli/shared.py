@@ -161,7 +161,7 @@ def errors(*kinds: type[Exception], resumable: bool = False) -> Iterator[None]:
     try:
         yield
     except shown as error:
-        raise click.ClickException(_with_flags(str(error))) from error
+        raise click.ClickException(with_flags(str(error))) from error
     except KeyboardInterrupt:
         if not resumable:
             raise
@@ -202,7 +202,7 @@ def extra(what: str, name: str) -> Iterator[None]:
         ) from error
 
 
-def _with_flags(message: str) -> str:
+def with_flags(message: str) -> str:
     """A message of the library in the words of the command line: an argument becomes its flag.
 
     The library writes `` `image_column` `` where it means one of its arguments. An argument that the

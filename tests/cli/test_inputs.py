@@ -4,7 +4,7 @@ import click
 import pytest
 
 from chexnet.cli.inputs import parse_thresholds
-from chexnet.cli.shared import errors, table_options
+from chexnet.cli.shared import errors, table_options, with_flags
 
 FINDINGS = ("Pneumonia", "Pleural_Thickening")
 
@@ -40,4 +40,5 @@ def test_an_argument_in_a_message_becomes_the_flag_of_the_command():
 
     with pytest.raises(click.ClickException) as raised:
         command.main([], standalone_mode=False)
+    assert with_flags("`image_column`") == "`image_column`", "no command is running"
     assert str(raised.value) == "use --image-column, --prefix, --no-gate, not `unheard_of`"
