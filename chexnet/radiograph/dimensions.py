@@ -50,12 +50,12 @@ def _of_jpeg(content: bytes) -> DeclaredSize | None:
 
 def _of_dicom(content: bytes) -> DeclaredSize | None:
     """(0028,0010) Rows and (0028,0011) Columns."""
-    from chexnet.radiograph.dicom import PARSER_FAILURES, pydicom_muted, read_part10
+    from chexnet.radiograph.dicom import pydicom_muted, read_part10
 
     try:
         with pydicom_muted():
             elements, _ = read_part10(content, ("Rows", "Columns"), [])
             rows, columns = elements.integer("Rows"), elements.integer("Columns")
-    except (Unfit, *PARSER_FAILURES):
+    except Unfit:
         return None
     return None if rows is None or columns is None else DeclaredSize(columns, rows)

@@ -193,7 +193,7 @@ class RadiographReader:
             image = StoredImage.of(radiograph)
             input = network_input(radiograph, self._classifier.metadata.preprocessing)
         except UnreadableImage as error:
-            return self._unreadable(upload.name, error.reason)
+            return self._unreadable(upload.name, error.reason, error.notes)
         self._decode_s = _smoothed(self._decode_s, time.monotonic() - started)
         return _Decoded(choices, radiograph, image, input)
 
@@ -226,9 +226,14 @@ class RadiographReader:
         """The classifier under another policy; it shares the network."""
         return self._classifier if policy is None else self._classifier.under(policy)
 
-    def _unreadable(self, name: str, reason: str) -> Prediction:
+    def _unreadable(self, name: str, reason: str, notes: tuple[str, ...] = ()) -> Prediction:
         return Prediction(
-            image=name, status="error", reason=reason, findings=(), model=self._classifier.identity
+            image=name,
+            status="error",
+            reason=reason,
+            findings=(),
+            model=self._classifier.identity,
+            notes=notes,
         )
 
 

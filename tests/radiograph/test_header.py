@@ -174,3 +174,10 @@ def test_an_age_without_a_unit_is_years_with_a_note():
     radiograph = read_radiograph(written(data_set(grey_image(), PatientAge="59")))
     assert radiograph.patient_age_years == 59
     assert any('(0010,1010) Patient\'s Age is "59", without a unit; years' in n for n in radiograph.notes)
+
+
+def test_a_character_set_of_another_value_representation_is_one_clear_line():
+    data = written(data_set(grey_image(), SpecificCharacterSet="ISO_IR 100"))
+    data = data.replace(b"\x08\x00\x05\x00CS", b"\x08\x00\x05\x00UL", 1)
+    with pytest.raises(UnreadableImage, match=r"^x\.dcm: damaged DICOM elements"):
+        read_radiograph(data, name="x.dcm")
