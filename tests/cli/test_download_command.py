@@ -1,5 +1,7 @@
 import sys
 
+import chexnet.datasets  # noqa: F401 (the module below)
+
 
 def test_a_mirror_that_answers_nothing_gives_lines_and_status_2(chexnet_cli, tmp_path, monkeypatch):
     monkeypatch.setattr(sys.modules["chexnet.datasets.download"].time, "sleep", lambda _: None)
