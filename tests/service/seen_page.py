@@ -61,23 +61,23 @@ class Seen:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
-    def choose(self, *films: Path | dict) -> None:
-        self.page.set_input_files("#files", list(films))
+    def choose(self, *images: Path | dict) -> None:
+        self.page.set_input_files("#files", list(images))
 
     def drop(self, *paths: Path) -> None:
-        """A drag of files from the desktop onto the film."""
+        """A drag of files from the desktop onto the page."""
         data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
         for kind in ("dragEnter", "dragOver", "drop"):
             self.devtools.send("Input.dispatchDragEvent", {"type": kind, "x": 600, "y": 400, "data": data})
 
-    def films(self, phase: str, count: int) -> None:
+    def entries(self, phase: str, count: int) -> None:
         expect(self.page.locator(f".entry[data-phase={phase}]")).to_have_count(count, timeout=PATIENCE_MS)
 
     def chosen(self) -> str:
         return self.page.locator(".finding[aria-selected=true]").get_attribute("data-finding")
 
     def settled(self) -> None:
-        """All films are there, and what was asked for last is drawn."""
+        """All images are there, and what was asked for last is drawn."""
         self.page.locator(".pane[data-drawn=yes]").first.wait_for(timeout=PATIENCE_MS)
         expect(self.page.locator(".pane:not([data-drawn=yes])")).to_have_count(0)
         frames = "requestAnimationFrame(() => " * 6 + "done()" + ")" * 6
@@ -101,7 +101,9 @@ class Seen:
 
     def photograph(self, name: str) -> None:
         if SCREENSHOTS:
-            self.page.screenshot(path=Path(SCREENSHOTS) / f"{name}.png")
+            picture = Image.open(io.BytesIO(self.page.screenshot())).convert("RGB")
+            # Pictures that are kept must be small; the eye hardly sees the difference.
+            picture.quantize(96).save(Path(SCREENSHOTS) / f"{name}.png", optimize=True)
 
 
 Opening = Callable[..., Seen]

@@ -33,7 +33,7 @@ pytestmark = needs_chromium
 def at_film(opening: Opening, example_dicom: Path) -> Seen:
     page = opening()
     page.choose(example_dicom)
-    page.films("ok", 1)
+    page.entries("ok", 1)
     page.settled()
     return page
 
@@ -44,7 +44,7 @@ def test_a_dropped_png_and_dicom_are_read_and_shown(
     page = opening()
     page.photograph("empty")
     page.drop(example_film, example_dicom)
-    page.films("ok", 2)
+    page.entries("ok", 2)
     expect(page.page.locator(".verdict-title")).to_contain_text(display_name(PRESENT).lower())
     page.page.get_by_role("button", name=example_dicom.name).click()
     expect(page.page.locator(".caption .name")).to_have_text(example_dicom.name)
@@ -68,7 +68,7 @@ def test_pasted_films_are_read(opening: Opening, png: bytes) -> None:
         document.dispatchEvent(new ClipboardEvent("paste", {{ clipboardData: data, bubbles: true }}));
         }}"""
     )
-    page.films("ok", 1)
+    page.entries("ok", 1)
     expect(page.page.locator(".entry-name")).to_have_text("pasted.png")
 
 
@@ -232,7 +232,7 @@ def test_the_ruler_measures_in_pixels_where_the_file_gives_no_spacing(
 ) -> None:
     page = opening()
     page.choose(example_film)
-    page.films("ok", 1)
+    page.entries("ok", 1)
     page.settled()
     page.page.keyboard.press("r")
     page.drag(350, 300, 0, 200)
@@ -254,8 +254,10 @@ def test_a_row_says_what_a_call_was_worth_and_untested_findings_are_never_called
     page = at_film.page
     present = page.locator(f"[data-finding={PRESENT}]")
     # 200 test images called, 40 of them right: all there were.
-    expect(present).to_contain_text("Of 100 test images called, about 20 had it (15–26).")
-    expect(present).to_contain_text("It finds about 10 of 10.")
+    expect(present).to_contain_text("right 20 of 100 (15–26), finds 10 of 10")
+    expect(present).to_have_attribute(
+        "aria-label", re.compile(r"Of 100 test images called, about 20 had it \(15–26\)")
+    )
     assert present.locator(".worth-picture i.right").count() == 4, "of twenty dots"
     assert present.locator(".operating-point").count() == 1
     assert "poor" in (present.get_attribute("class") or ""), "emphasis follows worth"
@@ -293,11 +295,11 @@ def test_a_prevalence_of_the_site_changes_what_a_call_is_worth(at_film: Seen) ->
     site.press("Enter")
     row = page.locator(f"[data-finding={PRESENT}]")
     # Sensitivity 1, specificity 0: every image is called, so as many calls are right as images have it.
-    expect(row).to_contain_text("Of 100 images called at your site, about 2 would have it")
+    expect(row).to_contain_text("right 2 of 100 at your site")
     expect(page.locator(".verdict-box")).to_contain_text("2 times in 100")
     page.reload()
-    at_film.films("ok", 1)
-    expect(row).to_contain_text("at your site, about 2")
+    at_film.entries("ok", 1)
+    expect(row).to_contain_text("right 2 of 100 at your site")
 
 
 def test_a_row_distinguishes_a_probability_from_the_one_at_which_it_is_called(opening: Opening) -> None:
@@ -346,7 +348,7 @@ def test_the_image_is_bare_where_nothing_is_called(
     with serving(load(model_path, policy=quietest)) as client:
         page = opening(str(client.base_url), viewport={"width": 1440, "height": 900})
         page.choose(example_film)
-        page.films("ok", 1)
+        page.entries("ok", 1)
         assert np.ptp(page.drawn(), axis=2)[:-60].max() == 0
         expect(page.page.locator(".verdict-title")).to_have_text("The model calls nothing.")
         expect(page.page.locator(".verdict-box")).to_contain_text("This does not exclude disease.")
@@ -365,7 +367,7 @@ def test_the_wash_is_seen_while_its_key_is_held(at_film: Seen) -> None:
 def test_all_findings_are_in_sight_without_scrolling(opening: Opening, example_dicom: Path) -> None:
     page = opening(viewport={"width": 1440, "height": 900})
     page.choose(example_dicom)
-    page.films("ok", 1)
+    page.entries("ok", 1)
     page.settled()
     for row in page.page.locator(".finding").all():
         expect(row).to_be_in_viewport(ratio=1)
@@ -378,7 +380,7 @@ def test_a_refused_film_is_shown_as_refused_with_the_reason_and_no_number(
     with serving(load(gated_model)) as client:
         page = opening(str(client.base_url))
         page.choose({"name": "negative.png", "mimeType": "image/png", "buffer": negative})
-        page.films("refused", 1)
+        page.entries("refused", 1)
         expect(page.page.locator(".verdict-box.refused")).to_contain_text(GATE_CLASSES["inverted"])
         assert page.page.locator(".finding").count() == 0
         drawn = page.drawn()
@@ -390,7 +392,7 @@ def test_a_refused_film_is_shown_as_refused_with_the_reason_and_no_number(
 def test_a_damaged_file_is_shown_as_unreadable_with_the_reason(opening: Opening, png: bytes) -> None:
     page = opening()
     page.choose({"name": "half.png", "mimeType": "image/png", "buffer": png[:9000]})
-    page.films("error", 1)
+    page.entries("error", 1)
     expect(page.page.locator(".verdict-box.error")).to_contain_text("truncated PNG")
     expect(page.page.locator("#empty")).to_contain_text("half.png cannot be read")
     expect(page.page.locator("#empty")).to_contain_text("truncated PNG")
@@ -401,7 +403,7 @@ def test_a_damaged_file_is_shown_as_unreadable_with_the_reason(opening: Opening,
 def test_twenty_films_at_once_are_all_read(opening: Opening, png: bytes) -> None:
     page = opening()
     page.choose(*({"name": f"{n:02}.png", "mimeType": "image/png", "buffer": png} for n in range(20)))
-    page.films("ok", 20)
+    page.entries("ok", 20)
     expect(page.page.locator("#entry-count")).to_have_text("(20)")
     expect(page.page.locator("#spoken")).to_contain_text("20 images are done")
     page.page.locator(".entry-button").nth(4).click()
@@ -416,7 +418,7 @@ def test_a_busy_server_is_asked_again_until_all_films_are_read(
     with serving(classifier, ServiceConfig(limits=Limits(queue=1))) as client:
         page = opening(str(client.base_url))
         page.choose(*({"name": f"{n}.png", "mimeType": "image/png", "buffer": png} for n in range(6)))
-        page.films("ok", 6)
+        page.entries("ok", 6)
         assert 'status="503"' in client.get("/metrics").text
 
 
@@ -427,7 +429,7 @@ def test_a_film_is_shown_also_where_the_server_was_too_busy_to_send_it_at_first(
     refused = {"status": 503, "headers": {"Retry-After": "1"}, "body": "{}"}
     page.page.route("**/film.raw*", lambda route: route.fulfill(**refused), times=1)
     page.choose({"name": "film.png", "mimeType": "image/png", "buffer": png})
-    page.films("ok", 1)
+    page.entries("ok", 1)
     page.settled()
     expect(page.page.locator("#offline")).to_be_hidden()
 
@@ -436,11 +438,11 @@ def test_after_a_lost_connection_the_films_that_wait_go_on(opening: Opening, png
     page = opening()
     page.page.context.set_offline(True)
     page.choose(*({"name": f"{n}.png", "mimeType": "image/png", "buffer": png} for n in range(5)))
-    page.films("lost", 3)
+    page.entries("lost", 3)
     expect(page.page.locator("#offline")).to_contain_text("Connection lost")
     page.photograph("offline")
     page.page.context.set_offline(False)
-    page.films("ok", 5)
+    page.entries("ok", 5)
     expect(page.page.locator("#offline")).to_be_hidden()
 
 
@@ -450,8 +452,8 @@ def test_a_proxy_that_does_not_reach_the_service_is_a_lost_connection(opening: O
         "**/v1/predictions", lambda route: route.fulfill(status=502, body="<html>Bad Gateway</html>"), times=1
     )
     page.choose({"name": "film.png", "mimeType": "image/png", "buffer": png})
-    page.films("lost", 1)
-    page.films("ok", 1)
+    page.entries("lost", 1)
+    page.entries("ok", 1)
 
 
 def test_a_film_that_is_taken_away_before_it_is_drawn_is_not_missed(opening: Opening) -> None:
@@ -473,7 +475,7 @@ def test_findings_never_stand_beside_the_picture_of_another_film(
 ) -> None:
     page = opening()
     page.choose(example_film)
-    page.films("ok", 1)
+    page.entries("ok", 1)
     page.settled()
     held: list[Route] = []
 
@@ -484,7 +486,7 @@ def test_findings_never_stand_beside_the_picture_of_another_film(
 
     page.page.route("**/film.raw*", hold_the_first)
     page.choose(example_dicom)
-    page.films("ok", 2)
+    page.entries("ok", 2)
     page.page.locator(".entry-button").nth(1).click()
     name = page.page.locator(".caption .name")
     expect(name).to_have_text(f"{example_dicom.name}: loading")
@@ -509,7 +511,7 @@ def test_a_prior_stands_beside_the_film_and_moves_with_it(
 ) -> None:
     page = opening()
     page.choose(example_film, example_dicom)
-    page.films("ok", 2)
+    page.entries("ok", 2)
     # Whichever was read first is shown.
     page.page.locator(".entry-button", has_text=example_film.name).click()
     page.page.locator("#prior").select_option(label=example_dicom.name)
@@ -538,8 +540,8 @@ def test_downloads_are_what_the_server_said(
     evil = '=cmd|"calc",1.png'
     page.choose({"name": evil, "mimeType": "image/png", "buffer": png})
     page.choose({"name": "half.png", "mimeType": "image/png", "buffer": png[:999]})
-    page.films("ok", 1)
-    page.films("error", 1)
+    page.entries("ok", 1)
+    page.entries("error", 1)
     page.page.locator(".entry-button").first.click()
 
     def download(button: str) -> bytes:
@@ -588,7 +590,7 @@ def test_the_notice_is_in_sight_at_every_scroll_position(opening: Opening, examp
     for size in ({"width": 1440, "height": 900}, {"width": 390, "height": 780}):
         page = opening(viewport=size)
         page.choose(example_film)
-        page.films("ok", 1)
+        page.entries("ok", 1)
         page.js("scrollTo(0, document.body.scrollHeight)")
         expect(page.page.locator("#notice")).to_be_in_viewport()
 
@@ -598,7 +600,7 @@ def test_a_phone_shows_all_of_it_without_scrolling_sideways(opening: Opening, ex
         viewport={"width": 390, "height": 780}, has_touch=True, is_mobile=True, device_scale_factor=2
     )
     page.choose(example_dicom)
-    page.films("ok", 1)
+    page.entries("ok", 1)
     page.settled()
     assert page.js("document.documentElement.scrollWidth") <= 390
     for name in ("Choose images", "Window", "Ruler", "Invert", "Reset", "Wash", "Model card"):
@@ -641,10 +643,10 @@ def test_axe_finds_no_violation_in_any_state(
     button = page.page.get_by_role("button", name="Close")
     found = {"empty": violations(page)}
     page.choose({"name": "x.png", "mimeType": "image/png", "buffer": b"x"})
-    page.films("error", 1)
+    page.entries("error", 1)
     found["unreadable"] = violations(page)
     page.choose(example_film, example_dicom)
-    page.films("ok", 2)
+    page.entries("ok", 2)
     page.settled()
     found["film"] = violations(page)
     for name in ("Model card", "Shortcuts"):
@@ -687,7 +689,7 @@ def test_a_name_or_a_header_never_becomes_markup(
         page = opening(str(client.base_url))
         for name in (attack, "javascript:alert(1).dcm", "${7*7}{{7*7}}.dcm"):
             page.choose({"name": name, "mimeType": "application/dicom", "buffer": buffer.getvalue()})
-        page.films("ok", 3)
+        page.entries("ok", 3)
         page.settled()
         page.page.locator("#prior").select_option(index=1)
         expect(page.page.locator("#facts")).to_contain_text("<B>CHEST</B>")
@@ -710,10 +712,10 @@ def test_a_key_is_asked_for_once_and_kept_for_the_session(
         dialog.get_by_role("button").click()
         page.page.locator("html[data-ready=yes]").wait_for()
         page.choose(example_film)
-        page.films("ok", 1)
+        page.entries("ok", 1)
         page.settled()
         page.page.reload()
-        page.films("ok", 1)
+        page.entries("ok", 1)
         context.close()
 
 
@@ -722,7 +724,7 @@ def test_reloading_keeps_the_films_and_forgetting_removes_them_everywhere(
 ) -> None:
     (id_,) = json.loads(at_film.js('sessionStorage.getItem("chexnet-images")'))
     at_film.page.reload()
-    at_film.films("ok", 1)
+    at_film.entries("ok", 1)
     at_film.settled()
     expect(at_film.page.locator(".finding")).to_have_count(14)
     at_film.page.get_by_role("button", name="Forget all").click()
@@ -745,7 +747,7 @@ def test_a_film_that_is_forgotten_while_it_is_read_is_forgotten_by_the_server_as
     with serving(Stuck(varied_model)) as client:
         page = opening(str(client.base_url))
         page.choose({"name": "film.png", "mimeType": "image/png", "buffer": png})
-        page.films("reading", 1)
+        page.entries("reading", 1)
         page.page.get_by_role("button", name="Forget all").click()
         held.set()
         deadline = time.monotonic() + 60
@@ -777,7 +779,7 @@ def test_the_page_says_what_becomes_of_a_film(
 def test_the_tools_fit_in_one_line_on_a_wide_screen(opening: Opening, png: bytes) -> None:
     page = opening(viewport={"width": 1440, "height": 900})
     page.choose(*({"name": f"{'long' * 9}{n}.png", "mimeType": "image/png", "buffer": png} for n in range(2)))
-    page.films("ok", 2)
+    page.entries("ok", 2)
     tops = [page.page.locator(name).bounding_box()["y"] for name in ("#tools [data-tool=window]", "#prior")]
     assert max(tops) - min(tops) < 8
 
@@ -789,7 +791,7 @@ def test_no_identity_is_on_the_page_unless_asked_for(opening: Opening, dicom: by
     dataset.save_as(buffer)
     page = opening()
     page.choose({"name": "film.dcm", "mimeType": "application/dicom", "buffer": buffer.getvalue()})
-    page.films("ok", 1)
+    page.entries("ok", 1)
     page.settled()
     text = page.js("document.documentElement.outerHTML")
     assert not any(secret in text for secret in ("Jane", "SECRET", str(dataset.SOPInstanceUID)))

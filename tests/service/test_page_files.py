@@ -31,7 +31,7 @@ def folder(tmp_path: Path, example_film: Path, example_dicom: Path) -> Path:
 def test_a_dropped_folder_is_walked(opening: Opening, folder: Path) -> None:
     page = opening()
     page.drop(folder)
-    page.films("ok", 2)
+    page.entries("ok", 2)
     assert page.page.locator(".entry").count() == 2
     assert {name.text_content() for name in page.page.locator(".entry-name").all()} == {"IM000001", "key.png"}
     expect(page.page.locator("#offline")).to_be_hidden()
@@ -44,7 +44,7 @@ def test_a_zip_of_a_cd_export_is_read(opening: Opening, folder: Path, tmp_path: 
             file.write(path, path.relative_to(folder), zipfile.ZIP_STORED if path.suffix else None)
     page = opening()
     page.choose(archive)
-    page.films("ok", 2)
+    page.entries("ok", 2)
     assert page.page.locator(".entry").count() == 2
 
 
@@ -54,7 +54,7 @@ def test_a_damaged_zip_says_so(opening: Opening, folder: Path, tmp_path: Path) -
         file.write(folder / "key.png", "key.png")
     page = opening()
     page.choose({"name": "half.zip", "mimeType": "application/zip", "buffer": archive.read_bytes()[:500]})
-    page.films("error", 1)
+    page.entries("error", 1)
     expect(page.page.locator(".verdict-box")).to_contain_text("This ZIP archive is damaged")
 
 
@@ -69,7 +69,7 @@ def test_a_file_that_vanishes_is_its_own_fault_and_not_the_connections(
     page.choose(gone)
     gone.unlink()
     page.js("window.release()")
-    page.films("error", 1)
+    page.entries("error", 1)
     expect(page.page.locator(".verdict-box")).to_contain_text("The browser cannot read this file")
     expect(page.page.locator("#offline")).to_be_hidden()
     assert not [url for url in page.requests if url.endswith("/v1/predictions")]
@@ -88,7 +88,7 @@ def test_an_image_whose_connection_always_breaks_is_given_up(opening: Opening, p
     page = opening()
     page.page.route("**/v1/predictions", lambda route: route.abort())
     page.choose({"name": "cursed.png", "mimeType": "image/png", "buffer": png})
-    page.films("error", 1)
+    page.entries("error", 1)
     expect(page.page.locator(".verdict-box")).to_contain_text("broke off 5 times")
     assert len([url for url in page.requests if url.endswith("/v1/predictions")]) == 5
 
@@ -97,7 +97,7 @@ def test_files_without_a_suffix_can_be_chosen(opening: Opening, dicom: bytes) ->
     page = opening()
     assert page.page.locator("#files").get_attribute("accept") is None
     page.choose({"name": "IM000001", "mimeType": "", "buffer": dicom})
-    page.films("ok", 1)
+    page.entries("ok", 1)
 
 
 def test_an_image_that_is_read_looks_like_one(opening: Opening, png: bytes) -> None:
@@ -140,7 +140,7 @@ def test_the_page_works_below_a_prefix(
             page = opening(str(client.base_url))
             page.js("history.replaceState(null, '', '/')")
         page.choose({"name": "a.png", "mimeType": "image/png", "buffer": png})
-        page.films("ok", 1)
+        page.entries("ok", 1)
         page.settled()
         if configured:
             assert all("/chexnet/" in url for url in page.requests if url.startswith("http"))
@@ -149,7 +149,7 @@ def test_the_page_works_below_a_prefix(
 def test_a_link_with_an_id_opens_that_result(opening: Opening, service: httpx.Client, png: bytes) -> None:
     answer = service.post("/v1/predictions", content=png, headers={"Content-Type": "image/png"}).json()
     page = opening(f"{service.base_url}#{answer['id']}")
-    page.films("ok", 1)
+    page.entries("ok", 1)
     page.settled()
     expect(page.page.locator(".caption .name")).to_have_text(answer["image"])
     gone = opening(f"{service.base_url}#{'A' * 22}")

@@ -37,7 +37,7 @@ def gated(gated_model: Path, serving: Serving):
 
 
 def upload(
-    client: httpx.Client, content: bytes, name: str = "film.png", params: dict | None = None, **headers: str
+    client: httpx.Client, content: bytes, name: str = "chest.png", params: dict | None = None, **headers: str
 ) -> httpx.Response:
     return client.post(
         "/v1/predictions",
@@ -74,7 +74,7 @@ def test_a_film_as_body_gives_what_the_library_says(
     response = upload(service, png, **{"Content-Type": media_type})
     assert response.status_code == 201
     answer = response.json()
-    expected = load(varied_model).predict(read_radiograph(png, name="film.png")).to_dict()
+    expected = load(varied_model).predict(read_radiograph(png, name="chest.png")).to_dict()
     for finding, other in zip(answer["findings"], expected["findings"], strict=True):
         assert finding.pop("display") == display_name(finding["finding"])
         assert isinstance(finding.pop("codes"), list)
@@ -263,7 +263,7 @@ def test_an_overlay_is_the_picture_that_predict_draws(
     shown = np.asarray(
         Image.open(io.BytesIO(service.get(answer["links"]["overlay"][PRESENT]).content)), np.int16
     )
-    film = read_radiograph(png, name="film.png")
+    film = read_radiograph(png, name="chest.png")
     drawn = np.asarray(overlay(film, load(varied_model).predict(film), PRESENT).picture, np.int16)
     # One grey level where batches round differently.
     assert np.abs(shown - drawn).max() <= 1

@@ -25,7 +25,11 @@ class Clock:
 def result(side: int = 4) -> Result:
     image = StoredImage(np.zeros((side, side), np.uint8), {})
     return Result(
-        new_id(), Prediction("film", "refused", "reason", (), IDENTITY), image, "0" * 64, datetime.now(UTC)
+        new_id(),
+        Prediction("chest.png", "refused", "reason", (), IDENTITY),
+        image,
+        "0" * 64,
+        datetime.now(UTC),
     )
 
 
@@ -75,9 +79,9 @@ def test_a_result_is_removed_once() -> None:
 def test_a_film_keeps_every_grey_value_in_as_few_bits_as_that_takes(bits: int, levels: int) -> None:
     rng = np.random.default_rng(0)
     pixels = (rng.integers(0, levels, (64, 48)) / (levels - 1)).astype(np.float32)
-    film = StoredImage.of(Radiograph(pixels, "film", "PNG", modality="DX"))
-    assert film.bits == bits
+    image = StoredImage.of(Radiograph(pixels, "chest.png", "PNG", modality="DX"))
+    assert image.bits == bits
     # Half a step of the depth that is kept; 8 bits and 16 bits are exact.
-    again = film.radiograph()
+    again = image.radiograph()
     assert np.abs(again.pixels - pixels).max() <= 0.5 / 65535 + 1e-7
-    assert (again.source, again.modality) == ("film", "DX")
+    assert (again.source, again.modality) == ("chest.png", "DX")

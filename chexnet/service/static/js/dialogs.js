@@ -1,4 +1,4 @@
-// What opens over the page: the model card, the shortcuts, the question for a key. And the theme.
+// What opens over the page: the model card, the shortcuts, the question for a key. And the theme, and printing.
 
 import { hasKey, rememberKey } from "./api.js";
 import { byId, element } from "./dom.js";
@@ -15,6 +15,9 @@ export function bindDialogs() {
     drawTheme(light);
   });
   byId("ask-key-form").addEventListener("submit", () => rememberKey(element(HTMLInputElement, "api-key").value));
+  addEventListener("beforeprint", () => {
+    byId("printed").textContent = `Printed on ${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC.`;
+  });
   drawTheme(localStorage.getItem(THEME) === "light");
 }
 

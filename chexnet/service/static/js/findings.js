@@ -1,7 +1,7 @@
 // The findings of one image, one line each: those called first, the rest by how near they are to a call.
 
 import { make, percent } from "./dom.js";
-import { isHigh, shareRight, strength, worthPicture, worthText } from "./worth.js";
+import { isHigh, shareRight, strength, worthLine, worthText } from "./worth.js";
 
 /** @import { Card, CardFinding, Finding, Prediction } from "./types.js" */
 
@@ -121,8 +121,7 @@ export class FindingList extends EventTarget {
       bar(finding, prior),
       make("span", { class: "finding-value" }, percent(finding.probability, digits(finding))),
     );
-    const picture = finding.present ? worthPicture(entry) : null;
-    if (finding.present) row.append(make("span", { class: "finding-worth" }, picture, worthText(entry)));
+    if (finding.present) row.append(worthLine(entry));
     if (prior) row.append(make("span", { class: "finding-prior" }, `prior ${percent(prior.probability)}`));
     this.rows.set(finding.finding, row);
     row.addEventListener("click", () => this.pick(finding.finding, { focus: true }));

@@ -188,6 +188,8 @@ export class Screen extends EventTarget {
         name: entries.get(finding)?.display ?? finding,
         contours: viewer.maps[finding]?.contours ?? [],
         doubtful: strength(entries.get(finding)) !== "strong",
+        // Where several are called, the chosen one stands out.
+        quiet: called.length > 1 && called.some((other) => other.finding === this.finding) && finding !== this.finding,
       }));
   }
 

@@ -9,7 +9,7 @@ import { makePane, openNothing, openView } from "./view.js";
 
 /**
  * A called finding on the image.
- * @typedef {{ name: string, contours: [number, number][][], doubtful: boolean }} Mark
+ * @typedef {{ name: string, contours: [number, number][][], doubtful: boolean, quiet: boolean }} Mark
  */
 
 const NARROWEST = 0.02;
@@ -232,14 +232,10 @@ export class Viewer extends EventTarget {
       viewport.goHome(true);
     }
     const ratio = devicePixelRatio;
-    const { clientWidth, clientHeight } = this.stage;
-    const [width, height] = [Math.round(clientWidth * ratio), Math.round(clientHeight * ratio)];
-    if (this.canvas.width !== width || this.canvas.height !== height) {
-      this.canvas.width = width;
-      this.canvas.height = height;
-    }
+    // Setting the size clears the canvas.
+    this.canvas.width = Math.round(this.stage.clientWidth * ratio);
+    this.canvas.height = Math.round(this.stage.clientHeight * ratio);
     const context = contextOf(this.canvas);
-    context.clearRect(0, 0, width, height);
     if (!this.image || !viewport || !this.view.isOpen()) return;
     context.scale(ratio, ratio);
     const from = this.toScreen({ x: 0, y: 0 });
@@ -270,9 +266,11 @@ export class Viewer extends EventTarget {
     const toScreen = (/** @type {Point} */ point) => this.toScreen(point);
     // Contours are in pixels of the file, which the server may have scaled down.
     const share = image.width / (this.facts?.width ?? image.width);
-    for (const { name, contours, doubtful } of this.marks) {
+    for (const { name, contours, doubtful, quiet } of this.marks) {
       const outlines = contours.map((contour) => contour.map(([x, y]) => toScreen({ x: x * share, y: y * share })));
+      context.globalAlpha = quiet ? 0.45 : 1;
       drawContour(context, outlines, name, doubtful);
+      context.globalAlpha = 1;
     }
     const mm = millimetres({ x: 0, y: 0 }, { x: 1, y: 0 }, image, this.facts);
     if (mm) drawScaleBar(context, this.stage.clientHeight, scale / mm);

@@ -88,18 +88,34 @@ export function worthText(entry) {
   return `Of 100 test images called, about ${ofHundred(ppv.value)} had it (${range(ppv)}). ${finds}`;
 }
 
+/**
+ * The same in one line of the list.
+ * @param {CardFinding | undefined} entry
+ */
+function worthInShort(entry) {
+  const right = shareRight(entry);
+  if (!entry?.worth || right === null) return "worth not measured";
+  const { ppv, sensitivity } = entry.worth;
+  const where = sitePrevalence(entry.finding) === null ? ` (${range(ppv)})` : " at your site";
+  return `right ${ofHundred(right)} of 100${where}, finds ${ofTen(sensitivity.value)} of 10`;
+}
+
 /** @param {Interval} interval */
 const range = ({ low, high }) => `${ofHundred(low)}–${ofHundred(high)}`;
 
 /**
- * The same as dots: of twenty calls, those that were right.
+ * What a call was worth as one line: dots (of twenty calls, those that were right) and words.
  * @param {CardFinding | undefined} entry
  */
-export function worthPicture(entry) {
-  const right = shareRight(entry);
+export function worthLine(entry) {
+  return make("span", { class: "finding-worth", title: worthText(entry) }, dotsOf(shareRight(entry)), worthInShort(entry));
+}
+
+/** @param {number | null} right */
+function dotsOf(right) {
   if (right === null) return null;
   const dots = Array.from({ length: DOTS }, (_, place) => make("i", { class: place < Math.round(right * DOTS) ? "right" : "" }));
-  return make("span", { class: "worth-picture", "aria-hidden": "true", title: worthText(entry) }, ...dots);
+  return make("span", { class: "worth-picture", "aria-hidden": "true" }, ...dots);
 }
 
 /**
