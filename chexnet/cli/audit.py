@@ -9,9 +9,9 @@ import click
 
 from chexnet.cli.inputs import column_names
 from chexnet.cli.shared import EXISTING, LEAKS, errors, json_option, progress_bar, table_options
-from chexnet.evaluation.audit import audit_files
+from chexnet.evaluation import audit_files
 from chexnet.leakage import NEAR
-from chexnet.report.audit_report import audit_json, show_audit
+from chexnet.report import audit_json, show_audit
 
 
 @click.command(name="audit")

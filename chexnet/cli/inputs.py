@@ -12,8 +12,7 @@ from chexnet._options import Progress
 from chexnet.tables import ColumnNames, refuse_unknown_columns, same_finding
 
 if TYPE_CHECKING:
-    from chexnet.evaluation import Localisation, Thresholds
-    from chexnet.evaluation.model_run import Film
+    from chexnet.evaluation import Film, Localisation, Thresholds
     from chexnet.leakage import Contamination, TrainingImages
     from chexnet.statistics import OperatingRule, Policy, Rule
     from chexnet.tables import Predictions
@@ -96,13 +95,13 @@ def find_subject(path: Path, images: Path | None, progress: Progress | None = No
     if path.suffix.lower() != ".onnx":
         if images is not None:
             raise click.UsageError("--images is for a model file (.onnx); a table already holds predictions")
-        from chexnet.evaluation.model_run import training_of_predictions
+        from chexnet.evaluation import training_of_predictions
 
         return Subject(path, training=training_of_predictions(path))
     if images is None:
         raise click.UsageError(f"{path} is a model file; name the radiographs to predict with --images")
     # Imported here: a table needs no network runtime.
-    from chexnet.evaluation.model_run import run_model
+    from chexnet.evaluation import run_model
 
     run = run_model(path, images, progress)
     return Subject(run.predictions, run.thresholds, run.training)
@@ -118,7 +117,7 @@ def find_training(
         return find_training_images(trained_on, labels, names, of_model)
     # Imported here: a list needs no network runtime.
     from chexnet.classifier import load
-    from chexnet.evaluation.model_run import training_of
+    from chexnet.evaluation import training_of
 
     return training_of(load(trained_on, threads=1))
 
@@ -194,7 +193,7 @@ def draw_images(shown: Sequence[str], model: Path | None) -> "list[Film]":
     if not wanted:
         return []
     # Imported here: a report without images needs no network runtime.
-    from chexnet.evaluation.model_run import draw_film
+    from chexnet.evaluation import draw_film
 
     return [draw_film(model, Path(name), finding) for name, _, finding in wanted]
 

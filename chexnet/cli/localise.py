@@ -15,10 +15,8 @@ from chexnet.cli.shared import (
     samples_option,
     table_options,
 )
-from chexnet.evaluation import localise_films
-from chexnet.evaluation.measures import Resampling
-from chexnet.report import write_json
-from chexnet.report.localisation import localisation_json, show_localisation
+from chexnet.evaluation import Resampling, localise_films
+from chexnet.report import localisation_json, show_localisation, write_json
 from chexnet.tables import IMAGE_SIDE
 
 

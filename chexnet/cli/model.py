@@ -8,9 +8,16 @@ from typing import Any
 
 import click
 
-from chexnet.classifier import Classifier, GateMetadata, InvalidModel, TrainingSet, load, verify
-from chexnet.classifier.metadata import FindingMetadata
-from chexnet.classifier.prediction import NO_MAPS
+from chexnet.classifier import (
+    NO_MAPS,
+    Classifier,
+    FindingMetadata,
+    GateMetadata,
+    InvalidModel,
+    TrainingSet,
+    load,
+    verify,
+)
 from chexnet.cli.shared import build, errors
 from chexnet.findings import display_name
 from chexnet.statistics import Estimate
@@ -109,7 +116,7 @@ def _add_gate(file: Path, output: Path | None) -> None:
     Its logits and maps stay what they are. Training ends with the same step. Needs chexnet[train].
     """
     try:
-        from chexnet.training.attach_gate import add_gate
+        from chexnet.training import add_gate
 
         load(file)  # whatever is wrong with the file is told as always
         click.echo(f"wrote {add_gate(file, output)}")
@@ -145,7 +152,7 @@ def import_(checkpoint: Path, output: Path, **options: Any) -> None:
       chexnet model import my.pt --findings Mass,Edema --image-size 320 --mean 0.5 --std 0.25 -o my.onnx
     """
     with needs_training(), errors(ValueError, OSError):
-        from chexnet.training.imported import ImportOptions, import_model
+        from chexnet.training import ImportOptions, import_model
 
         made = import_model(checkpoint, output, build(ImportOptions, options))
     size, mean, std = made.preprocessing.size, made.preprocessing.mean, made.preprocessing.std
@@ -181,7 +188,7 @@ def add_training_ids(
     if without_patients == bool(lists):
         raise click.ClickException("give LISTS, or --without-patients")
     with needs_training():
-        from chexnet.training.attach_training_set import add_training_set, remove_patients
+        from chexnet.training import add_training_set, remove_patients
     with errors(ValueError, OSError):
         load(file)  # whatever is wrong with the file is said as always
         added = (

@@ -10,8 +10,8 @@ import click
 from chexnet.cli.shared import FILE, NOTHING_DONE
 
 try:
+    from chexnet.pacs import log_as_json
     from chexnet.pacs.node import InvalidSettings, Node, NodeSettings, examine, node_settings
-    from chexnet.pacs.structured_log import log_as_json
 except ModuleNotFoundError as error:
     raise click.ClickException(
         f"the node needs {error.name}, which the light install leaves out; install the extra pacs"

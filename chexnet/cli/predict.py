@@ -16,10 +16,10 @@ from chexnet.classifier import (
     Outcome,
     Prediction,
     PredictionJob,
+    encodable,
     find_inputs,
     run_job,
 )
-from chexnet.classifier.prediction import encodable
 from chexnet.cli.shared import (
     FOLDER,
     INTERRUPTED,

@@ -14,7 +14,7 @@ from chexnet.cli.shared import FILE, errors, finding_option, model_option, progr
 from chexnet.evaluation import ReaderComparison, ReadersOptions
 
 try:
-    from chexnet.report.page import write_report
+    from chexnet.report import write_report
 except ModuleNotFoundError as error:
     raise click.ClickException(
         f"the report needs {error.name}, which the light install leaves out; install chexnet[report]"

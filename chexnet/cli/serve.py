@@ -9,8 +9,7 @@ from chexnet.classifier import InvalidModel, load
 from chexnet.cli.shared import FOLDER, build, errors, model_option, model_policy_option, options_from
 
 try:
-    from chexnet.service import Limits, ServiceConfig, create_app
-    from chexnet.service.server import http_server
+    from chexnet.service import Limits, ServiceConfig, create_app, http_server
 except ModuleNotFoundError as error:
     raise click.ClickException(
         f"the service needs {error.name}, which the light install leaves out; install chexnet[serve]"

@@ -9,8 +9,15 @@ import numpy as np
 from chexnet.arrays import Float
 from chexnet.evaluation.measures import Measurements, Resampling
 from chexnet.leakage import Contamination, TrainingImages, find_contamination, find_seen
-from chexnet.statistics import Estimate, WeightedMean, clusters_of
-from chexnet.statistics.box_overlap import THRESHOLDS, FilmLocalisation, localise, random_maps
+from chexnet.statistics import (
+    THRESHOLDS,
+    Estimate,
+    FilmLocalisation,
+    WeightedMean,
+    clusters_of,
+    localise,
+    random_maps,
+)
 from chexnet.tables import (
     IMAGE_SIDE,
     BadTable,

@@ -11,12 +11,12 @@ from chexnet.arrays import Float
 from chexnet.statistics import (
     Estimate,
     NotEstimable,
+    Statistic,
     bca_interval,
     bootstrap,
     jackknife,
     percentile_interval,
 )
-from chexnet.statistics.bootstrap import Statistic
 
 
 @dataclass(frozen=True)

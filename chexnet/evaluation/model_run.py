@@ -9,10 +9,17 @@ import numpy as np
 
 from chexnet._files import file_sha256
 from chexnet.arrays import Float
-from chexnet.classifier import Classifier, InputFile, Scored, find_inputs, load, score_files
-from chexnet.classifier.classifier import DEFAULT_MODEL
-from chexnet.classifier.overlay import overlay
-from chexnet.classifier.prediction import NO_MAPS
+from chexnet.classifier import (
+    DEFAULT_MODEL,
+    NO_MAPS,
+    Classifier,
+    InputFile,
+    Scored,
+    find_inputs,
+    load,
+    overlay,
+    score_files,
+)
 from chexnet.evaluation.operating_points import Thresholds
 from chexnet.leakage import TrainingImages
 from chexnet.radiograph import over_image, read_radiograph

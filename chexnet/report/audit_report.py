@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from chexnet.evaluation.audit import AuditedFiles
+from chexnet.evaluation import AuditedFiles
 from chexnet.leakage import BITS, NOTABLE, TRAINING_IDS, Audit
 from chexnet.report.tables import Grid
 

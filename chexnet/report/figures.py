@@ -11,12 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from chexnet.evaluation.evaluate import Evaluation
-from chexnet.evaluation.reader_comparison import ReaderComparison
+from chexnet.evaluation import Evaluation, ReaderComparison
 from chexnet.findings import display_name
 from chexnet.report.tables import published_columns
-from chexnet.statistics import Estimate, reliability_curve, roc_curve
-from chexnet.statistics.curve_bands import precision_recall_band, roc_band
+from chexnet.statistics import Estimate, precision_recall_band, reliability_curve, roc_band, roc_curve
 
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#AA4499", "#767676"
 """From Okabe and Ito's palette, darkened where it is too light for thin lines."""

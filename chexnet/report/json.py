@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from chexnet._version import __version__
-from chexnet.evaluation.comparison import ModelComparison
-from chexnet.evaluation.confounding import Confounding
-from chexnet.evaluation.evaluate import Evaluation, FindingResult, MeasuredImages
-from chexnet.evaluation.reader_comparison import ReaderComparison
-from chexnet.evaluation.reader_inference import Inference
-from chexnet.evaluation.subgroups import Gap, Subgroup
+from chexnet.evaluation import (
+    Confounding,
+    Evaluation,
+    FindingResult,
+    Gap,
+    Inference,
+    MeasuredImages,
+    ModelComparison,
+    ReaderComparison,
+    Subgroup,
+)
 from chexnet.leakage import Contamination
 from chexnet.literature import TABLE_2_COLUMNS
 from chexnet.statistics import CalibrationMeasures, DifferenceTest, Estimate

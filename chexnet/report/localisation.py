@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from chexnet.evaluation.map_localisation import FindingLocalisation, Localisation
+from chexnet.evaluation import FindingLocalisation, Localisation
 from chexnet.findings import display_name
 from chexnet.literature import WANG_2017, WANG_2017_IOU
 from chexnet.report.tables import Grid
-from chexnet.statistics import Estimate
-from chexnet.statistics.box_overlap import THRESHOLDS
+from chexnet.statistics import THRESHOLDS, Estimate
 
 
 def localisation_json(result: Localisation) -> dict[str, Any]:

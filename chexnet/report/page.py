@@ -13,11 +13,7 @@ from matplotlib.figure import Figure
 
 from chexnet._options import Progress
 from chexnet._version import __version__
-from chexnet.evaluation.discrimination import FEWEST_PATIENTS
-from chexnet.evaluation.evaluate import Evaluation
-from chexnet.evaluation.map_localisation import Localisation
-from chexnet.evaluation.model_run import Film
-from chexnet.evaluation.reader_comparison import ReaderComparison
+from chexnet.evaluation import FEWEST_PATIENTS, Evaluation, Film, Localisation, ReaderComparison
 from chexnet.findings import display_name
 from chexnet.report.figures import (
     film_figure,

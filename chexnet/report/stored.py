@@ -8,12 +8,19 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
-from chexnet.evaluation.comparison import FindingComparison, ModelComparison
-from chexnet.evaluation.confounding import Confounding
-from chexnet.evaluation.discrimination import DECISIONS
-from chexnet.evaluation.evaluate import EvaluateOptions, Evaluation, FindingResult, MeasuredImages
-from chexnet.evaluation.operating_points import Thresholds
-from chexnet.evaluation.subgroups import Gap, Subgroup
+from chexnet.evaluation import (
+    DECISIONS,
+    Confounding,
+    EvaluateOptions,
+    Evaluation,
+    FindingComparison,
+    FindingResult,
+    Gap,
+    MeasuredImages,
+    ModelComparison,
+    Subgroup,
+    Thresholds,
+)
 from chexnet.leakage import Contamination
 from chexnet.statistics import CalibrationMeasures, Estimate
 

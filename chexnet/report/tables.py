@@ -3,11 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from chexnet.evaluation.comparison import ModelComparison
-from chexnet.evaluation.discrimination import DECISIONS, FEWEST_PATIENTS
-from chexnet.evaluation.evaluate import Evaluation, FindingResult
-from chexnet.evaluation.reader_comparison import ReaderComparison
-from chexnet.evaluation.subgroups import Gap, Subgroup
+from chexnet.evaluation import (
+    DECISIONS,
+    FEWEST_PATIENTS,
+    Evaluation,
+    FindingResult,
+    Gap,
+    ModelComparison,
+    ReaderComparison,
+    Subgroup,
+)
 from chexnet.findings import display_name
 from chexnet.literature import TABLE_2_COLUMNS, Published
 from chexnet.paper import PATHOLOGIES

@@ -2,10 +2,7 @@
 
 from collections.abc import Mapping
 
-from chexnet.evaluation.comparison import ModelComparison
-from chexnet.evaluation.discrimination import FEWEST_PATIENTS
-from chexnet.evaluation.evaluate import Evaluation
-from chexnet.evaluation.reader_comparison import ReaderComparison
+from chexnet.evaluation import FEWEST_PATIENTS, Evaluation, ModelComparison, ReaderComparison
 from chexnet.findings import display_name
 from chexnet.report.tables import (
     comparison_grid,

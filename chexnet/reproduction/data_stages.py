@@ -20,9 +20,9 @@ from chexnet.datasets import (
     write_split,
 )
 from chexnet.datasets import download as download_data
-from chexnet.evaluation.audit import audit_files
+from chexnet.evaluation import audit_files
 from chexnet.paper import PNEUMONIA_SPLIT
-from chexnet.report.audit_report import audit_json, show_audit
+from chexnet.report import audit_json, show_audit
 from chexnet.reproduction.config import Reproduction
 from chexnet.reproduction.experiment import PACK, SPLIT, Data, Experiment, existing
 from chexnet.reproduction.records import Stage

@@ -7,8 +7,8 @@ from functools import cached_property
 from pathlib import Path
 
 from chexnet.datasets import BOXES, OFFICIAL_LISTS, TABLES, ChestXray14, read_split
-from chexnet.evaluation.measures import Resampling
-from chexnet.report.reproduction import TITLES
+from chexnet.evaluation import Resampling
+from chexnet.report import TITLES
 from chexnet.reproduction.config import RECIPES, Reproduction
 from chexnet.training import Hardware
 

@@ -13,24 +13,30 @@ from chexnet.evaluation import (
     EvaluateOptions,
     ReadersOptions,
     compare_readers,
+    draw_film,
     evaluate,
     find_reader_thresholds,
     find_thresholds,
+    localise_films,
     read_study,
+    run_maps,
 )
-from chexnet.evaluation.map_localisation import localise_films
-from chexnet.evaluation.model_run import draw_film, run_maps
 from chexnet.leakage import TRAINING_IDS, find_training_images
 from chexnet.paper import PATHOLOGIES
-from chexnet.report import evaluation_json, readers_json, write_json
-from chexnet.report.figures import film_figure, save
-from chexnet.report.localisation import localisation_json
-from chexnet.report.page import write_report
-from chexnet.report.reproduction import TITLES
+from chexnet.report import (
+    TITLES,
+    evaluation_json,
+    film_figure,
+    localisation_json,
+    readers_json,
+    save,
+    write_json,
+    write_report,
+)
 from chexnet.reproduction.config import RECIPES
 from chexnet.reproduction.experiment import Data, Experiment, Trained, existing
 from chexnet.reproduction.records import Stage
-from chexnet.statistics.box_overlap import localise as score_map
+from chexnet.statistics import localise as score_map
 from chexnet.tables import Boxes, ColumnNames, read_boxes, read_predictions
 
 _PANELS = ("Pneumonia", "Nodule", "Mass", "Pneumothorax", "Effusion", "Cardiomegaly")

@@ -7,7 +7,7 @@ from typing import Any
 
 from chexnet._files import write_whole
 from chexnet._options import Progress
-from chexnet.report.reproduction import Results, report_page
+from chexnet.report import Results, report_page
 from chexnet.reproduction.data_stages import INVENTORY
 from chexnet.reproduction.experiment import PACK, Experiment
 from chexnet.reproduction.records import Stage, read_record
@@ -34,7 +34,7 @@ def report_stage(experiment: Experiment, before: Sequence[str], is_current: Call
 
 def _results(experiment: Experiment, names: Sequence[str], done: Sequence[str]) -> Results:
     # Imported here, as torch takes seconds and help needs none.
-    from chexnet.training.callbacks import read_metrics
+    from chexnet.training import read_metrics
 
     output, networks = experiment.output, experiment.config.networks
     records = {name: record for name in done if (record := read_record(output / name))}

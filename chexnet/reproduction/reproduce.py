@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from chexnet.datasets.chestxray14 import BOXES
+from chexnet.datasets import BOXES
 from chexnet.reproduction.config import Reproduction
 from chexnet.reproduction.data_stages import audit_stage, check_stage, download, pack_stage, split_stage
 from chexnet.reproduction.experiment import Data, Experiment

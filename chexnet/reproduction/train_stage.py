@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from chexnet.leakage import TRAINING_IDS
-from chexnet.report.reproduction import TITLES
+from chexnet.report import TITLES
 from chexnet.reproduction.experiment import PACK, Experiment, existing
 from chexnet.reproduction.records import Stage
 from chexnet.training import Hardware, TrainConfig
@@ -59,7 +59,7 @@ def train_stage(experiment: Experiment, network: str) -> Stage:
         ValueError: its initial weights are not there. So it is said now, not after hours of packing.
     """
     # Imported here, as torch takes seconds and help needs none.
-    from chexnet.training.earlier_runs import weights_file
+    from chexnet.training import weights_file
 
     config, data = experiment.config, experiment.data
     recipe = config.recipe(network)

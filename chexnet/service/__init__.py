@@ -2,5 +2,6 @@
 
 from chexnet.service.app import create_app
 from chexnet.service.config import Limits, ServiceConfig
+from chexnet.service.server import http_server
 
-__all__ = ["Limits", "ServiceConfig", "create_app"]
+__all__ = ["Limits", "ServiceConfig", "create_app", "http_server"]

@@ -15,8 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from chexnet._version import __version__
-from chexnet.classifier import Classifier
-from chexnet.classifier.overlay import NOTICE
+from chexnet.classifier import NOTICE, Classifier
 from chexnet.service.config import MEGA, ServiceConfig
 from chexnet.service.documents import SOFTWARE, card_json
 from chexnet.service.metrics import MEDIA_TYPE, Metrics

@@ -9,9 +9,16 @@ import numpy as np
 
 from chexnet._version import __version__
 from chexnet.arrays import Bool
-from chexnet.classifier import Classifier, FindingPrediction, contours_of, exposed_body
-from chexnet.classifier.metadata import FindingMetadata
-from chexnet.classifier.overlay import FULL_SCALE, LEAST_FULL_SCALE, NOTICE
+from chexnet.classifier import (
+    FULL_SCALE,
+    LEAST_FULL_SCALE,
+    NOTICE,
+    Classifier,
+    FindingMetadata,
+    FindingPrediction,
+    contours_of,
+    exposed_body,
+)
 from chexnet.findings import FINDINGS, display_name
 from chexnet.service.radiograph_reader import Unread
 from chexnet.service.schemas import IdentifiersSchema, RadiographSchema

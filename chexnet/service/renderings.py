@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from chexnet.arrays import UInt8, UInt16
-from chexnet.classifier.overlay import AGAINST, FOR, STRONGEST_OPACITY, overlay, upscale
+from chexnet.classifier import AGAINST, FOR, STRONGEST_OPACITY, overlay, upscale
 from chexnet.service.documents import full_scale
 from chexnet.service.store import Grey, Result, StoredImage
 

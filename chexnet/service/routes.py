@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from chexnet.classifier.prediction import NO_MAPS
+from chexnet.classifier import NO_MAPS
 from chexnet.service.archive import Archive
 from chexnet.service.config import MEGA, ServiceConfig
 from chexnet.service.documents import maps_json, prediction_json

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from chexnet.classifier.metadata import Maps
+from chexnet.classifier import Maps
 
 Contour = list[tuple[float, float]]
 """A closed polygon: x and y in pixels of the file."""

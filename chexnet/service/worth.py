@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chexnet.classifier.metadata import FindingMetadata
+from chexnet.classifier import FindingMetadata
 from chexnet.statistics import Estimate, wilson_interval
 
 

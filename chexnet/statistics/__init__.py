@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from chexnet.statistics.adjusted_auroc import AdjustedAuroc, adjusted_auroc, metadata_baseline, strata_of
     from chexnet.statistics.agreement import cohens_kappa, fleiss_kappa, krippendorffs_alpha, pairwise_kappas
     from chexnet.statistics.bootstrap import (
+        Statistic,
         bca_interval,
         bootstrap,
         clusters_of,
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
         percentile_interval,
         resample_counts,
     )
+    from chexnet.statistics.box_overlap import THRESHOLDS, FilmLocalisation, localise, random_maps
     from chexnet.statistics.calibration import (
         PlattScaling,
         Reliability,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
         calibration_curve,
         measure_calibration,
     )
+    from chexnet.statistics.curve_bands import precision_recall_band, roc_band
     from chexnet.statistics.delong import Comparison, auroc_covariance, auroc_interval, compare_aurocs, holm
     from chexnet.statistics.estimate import Estimate, NotEstimable
     from chexnet.statistics.few_positives import (
@@ -131,12 +134,16 @@ if TYPE_CHECKING:
 _HOMES = {
     "adjusted_auroc": "AdjustedAuroc adjusted_auroc metadata_baseline strata_of",
     "agreement": "cohens_kappa fleiss_kappa krippendorffs_alpha pairwise_kappas",
-    "bootstrap": "bca_interval bootstrap clusters_of jackknife percentile_interval resample_counts",
+    "bootstrap": (
+        "Statistic bca_interval bootstrap clusters_of jackknife percentile_interval resample_counts"
+    ),
+    "box_overlap": "FilmLocalisation THRESHOLDS localise random_maps",
     "calibration": (
         "PlattScaling Reliability ReliabilityCurve brier_score expected_calibration_error fit_platt "
         "measure_reliability reliability_curve sigmoid wilson_interval"
     ),
     "calibration_slope": "CalibrationCurve CalibrationMeasures calibration_curve measure_calibration",
+    "curve_bands": "precision_recall_band roc_band",
     "delong": "Comparison auroc_covariance auroc_interval compare_aurocs holm",
     "estimate": "Estimate NotEstimable",
     "few_positives": (
@@ -175,10 +182,10 @@ _HOMES = {
 lazy_door(__name__, _HOMES)
 
 __all__ = [
-    "newcombe_interval",
-    "LabelComparison",
-    "compare_labels",
-    "mean_of_runs",
+    "FALSE_MARKS",
+    "FEW_PATIENTS",
+    "POLICIES",
+    "THRESHOLDS",
     "AdjustedAuroc",
     "CalibrationCurve",
     "CalibrationMeasures",
@@ -190,16 +197,15 @@ __all__ = [
     "Decisions",
     "DifferenceTest",
     "Estimate",
-    "FALSE_MARKS",
-    "FEW_PATIENTS",
+    "FilmLocalisation",
     "FrocCurve",
     "GroupGap",
+    "LabelComparison",
     "Marks",
     "ModalityComparison",
     "NotEstimable",
     "OperatingPoint",
     "OperatingRule",
-    "POLICIES",
     "PairedDifference",
     "PairedF1",
     "PairedTest",
@@ -218,6 +224,7 @@ __all__ = [
     "RocCurve",
     "Rule",
     "StandaloneComparison",
+    "Statistic",
     "SubgroupGaps",
     "WeightedMean",
     "adjusted_auroc",
@@ -240,6 +247,7 @@ __all__ = [
     "compare_average_precision",
     "compare_brier_scores",
     "compare_calls",
+    "compare_labels",
     "compare_modalities",
     "compare_with_readers",
     "confusion",
@@ -260,10 +268,13 @@ __all__ = [
     "kappa_estimate",
     "krippendorffs_alpha",
     "leave_one_out_consensus",
+    "localise",
     "mean_auroc",
+    "mean_of_runs",
     "measure_calibration",
     "measure_reliability",
     "metadata_baseline",
+    "newcombe_interval",
     "operating_point",
     "overdiagnosis_gaps",
     "pairwise_kappas",
@@ -276,9 +287,11 @@ __all__ = [
     "positives_for_auroc",
     "positives_for_comparison",
     "power_of_comparison",
+    "precision_recall_band",
     "precision_recall_curve",
     "predictive_values",
     "proportion",
+    "random_maps",
     "raters_of",
     "rates",
     "reader_mean",
@@ -286,6 +299,7 @@ __all__ = [
     "rebase",
     "reliability_curve",
     "resample_counts",
+    "roc_band",
     "roc_curve",
     "sensitivity_at_specificity",
     "sigmoid",

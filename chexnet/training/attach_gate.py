@@ -10,9 +10,8 @@ import onnx
 from chexnet._files import write_whole
 from chexnet._onnx import open_session
 from chexnet.arrays import Float32
-from chexnet.classifier.gate import GateMetadata
-from chexnet.classifier.metadata import KEY, ModelMetadata, reference_input
-from chexnet.models.gate_network import GateFile, add_gate_graph, gate_input, remove_gate_graph, shipped_gate
+from chexnet.classifier import KEY, GateMetadata, ModelMetadata, reference_input
+from chexnet.models import GateFile, add_gate_graph, gate_input, remove_gate_graph, shipped_gate
 
 TOLERANCE = 1e-3
 """Largest difference of the gate's outputs inside of the model file from those of its own file."""

@@ -8,9 +8,7 @@ from typing import Any
 import onnx
 
 from chexnet._files import write_whole
-from chexnet.classifier import TrainingSet
-from chexnet.classifier.metadata import KEY, ModelMetadata
-from chexnet.classifier.training_set import TRAINING_SET_KEY
+from chexnet.classifier import KEY, TRAINING_SET_KEY, ModelMetadata, TrainingSet
 from chexnet.datasets import read_manifest
 from chexnet.leakage import TRAINING_IDS
 from chexnet.tables import USUAL_COLUMNS, BadTable, hash_image_ids, read_image_list, read_table

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from chexnet.arrays import Float32
-from chexnet.classifier.metadata import KEY, FindingMetadata, ModelMetadata, reference_input
+from chexnet.classifier import KEY, FindingMetadata, ModelMetadata, reference_input
 from chexnet.models import (
     NETWORKS,
     Network,

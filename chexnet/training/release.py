@@ -13,16 +13,16 @@ import torch
 from tqdm import tqdm
 
 from chexnet.arrays import Float
-from chexnet.classifier import TrainingSet
-from chexnet.classifier.metadata import (
+from chexnet.classifier import (
     KEY,
+    TRAINING_SET_KEY,
     CalibrationTest,
     FindingMetadata,
     Maps,
     ModelMetadata,
+    TrainingSet,
     reference_input,
 )
-from chexnet.classifier.training_set import TRAINING_SET_KEY
 from chexnet.datasets import Manifest, known_labels
 from chexnet.models import Network, Wang2017, Yao2017, export_onnx, round_to_float16
 from chexnet.statistics import (

@@ -5,9 +5,7 @@ Without an evaluation the card says what the file alone knows.
 
 from collections.abc import Callable
 
-from chexnet.classifier.metadata import ModelMetadata
-from chexnet.classifier.overlay import NOTICE
-from chexnet.classifier.prediction import ModelIdentity
+from chexnet.classifier import NOTICE, ModelIdentity, ModelMetadata
 from chexnet.report.model_card.checklists import describe_checklists
 from chexnet.report.model_card.failures import confounds, describe_failures
 from chexnet.report.model_card.performance import (

@@ -1,6 +1,6 @@
 """The card's sections on errors and confounds: where the model fails, what it reads besides findings."""
 
-from chexnet.classifier.metadata import ModelMetadata
+from chexnet.classifier import ModelMetadata
 from chexnet.findings import display_name
 from chexnet.report.model_card.performance import area
 from chexnet.report.model_card.schema import Covered, ErrorCount, MeanMap, ModelEvaluation

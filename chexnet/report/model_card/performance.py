@@ -1,6 +1,6 @@
 """The card's sections on performance; the README and the page of results share their tables."""
 
-from chexnet.classifier.metadata import ModelMetadata
+from chexnet.classifier import ModelMetadata
 from chexnet.findings import display_name
 from chexnet.report.model_card.schema import ModelEvaluation, SubgroupAuroc
 from chexnet.report.tables import Grid

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from chexnet.classifier.metadata import ModelMetadata
+from chexnet.classifier import ModelMetadata
 from chexnet.report.model_card.schema import ModelEvaluation
 from chexnet.report.tables import Grid
 

@@ -1,6 +1,6 @@
 """The card's section on calibration, and its picture."""
 
-from chexnet.classifier.metadata import CalibrationTest, ModelMetadata
+from chexnet.classifier import CalibrationTest, ModelMetadata
 from chexnet.findings import display_name
 from chexnet.report.model_card.schema import ModelEvaluation
 from chexnet.report.tables import Grid

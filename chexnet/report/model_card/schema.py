@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 from chexnet._typed_json import Key, from_json, to_json
-from chexnet.classifier.metadata import CalibrationTest
-from chexnet.classifier.prediction import ModelIdentity
+from chexnet.classifier import CalibrationTest, ModelIdentity
 from chexnet.statistics import Estimate
 
 
