@@ -43,7 +43,7 @@ def _readme(model: chexnet.Classifier, measured: ModelEvaluation) -> str:
     tested = measured.test_sets[0]
     return (
         f"Tested on {tested.images} images of {tested.patients} other patients of {tested.name}. "
-        f"{mean_line(measured)} A finding is *not validated* where the interval reaches 0.5 or fewer than "
+        f"{mean_line(measured)} A finding is *too few to tell* where the interval reaches 0.5 or fewer than "
         "ten test or validation images have it; it then has no threshold and no verdict.\n\n"
         f"{performance_table(model.metadata)}\n"
         "Easier questions (AUROC), and beside them what is known without looking at the image:\n\n"

@@ -66,7 +66,7 @@ class FindingMetadata:
         positives: test images that have the finding.
         negatives: test images that have not.
         validated: whether the test shows that the output is better than chance; where not, no threshold
-            is applied and the finding is shown as not validated.
+            is applied and the finding is shown as too few to tell.
         calibration_test: how well the calibration does on test images; None where it was not measured.
     """
 

@@ -163,7 +163,7 @@ def _headline(finding: FindingPrediction) -> str:
     name = display_name(finding.finding)
     text = f"{name}: probability {finding.probability:.0%}"
     if not finding.validated:
-        return f"{text}  (not validated)"
+        return f"{text}  (too few to tell)"
     if finding.threshold is None:
         return text
     verdict = "present" if finding.present else "not present"

@@ -235,7 +235,7 @@ def _card(classifier: Classifier) -> str:
             f"{display_name(finding.finding):<20}{auroc:>24}{finding.positives:>10}{finding.negatives:>10}"
             f"{'–' if threshold is None else f'{threshold:.3f}':>16}{_calibration(finding):>24}"
         )
-        lines.append(line if finding.validated else click.style(f"{line}  not validated", dim=True))
+        lines.append(line if finding.validated else click.style(f"{line}  too few to tell", dim=True))
     return "\n".join(lines)
 
 

@@ -268,7 +268,7 @@ def _as_table(prediction: Prediction) -> str:
 
 def _row(finding: FindingPrediction) -> str:
     threshold = "" if finding.threshold is None else f"{finding.threshold:.1%}"
-    verdict = {True: "PRESENT", False: "", None: "" if finding.validated else "not validated"}
+    verdict = {True: "PRESENT", False: "", None: "" if finding.validated else "too few to tell"}
     line = f"{display_name(finding.finding):<20}{finding.probability:>12.1%}{threshold:>11}"
     row = f"{line}  {verdict[finding.present]}".rstrip()
     return row if finding.validated else click.style(row, dim=True)

@@ -27,7 +27,7 @@ from chexnet.service.worth import worth_of
 
 SOFTWARE = f"chexnet {__version__}"
 
-NOT_VALIDATED = "Not validated"
+NOT_VALIDATED = "Too few to tell"
 
 Include = Collection[Literal["maps", "contours"]]
 

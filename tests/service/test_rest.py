@@ -290,7 +290,7 @@ def test_the_card_says_what_is_validated_and_why_the_rest_is_not(service: httpx.
 def test_a_finding_with_too_few_validation_films_is_said_to_have_them() -> None:
     few = FindingMetadata("Fibrosis", 0.0, auroc=Estimate(0.76, 0.66, 0.84), positives=16, negatives=250)
     assert why_not_validated(few) == (
-        "Not validated: too few validation images have it for a threshold; AUROC 0.76 (0.66–0.84), "
+        "Too few to tell: too few validation images have it for a threshold; AUROC 0.76 (0.66–0.84), "
         "16 of 266 test images have it."
     )
 

@@ -155,7 +155,7 @@ def verdict(finding: FindingPrediction, worth: str | None = None) -> str:
         side = "at or above" if finding.present else "below"
         line += f", {side} its threshold {finding.threshold:.1%} ({finding.policy})"
     elif not finding.validated:
-        line += ", not validated"
+        line += ", too few to tell"
     return line if worth is None else f"{line}; {worth}"
 
 

@@ -35,7 +35,7 @@ def performance_table(metadata: ModelMetadata) -> str:
             display_name(one.finding),
             "not estimable" if one.auroc is None else area(one.auroc),
             f"{one.positives} / {one.negatives}",
-            "" if one.validated else "not validated",
+            "" if one.validated else "too few to tell",
         )
         for one in metadata.findings
     ]

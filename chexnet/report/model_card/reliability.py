@@ -19,7 +19,7 @@ def describe_calibration(
             "none" if one.calibration.is_identity else "Platt",
             *(f"{when.ece:.3f}" for when in (test.before, test.after)),
             *(f"{when.brier:.4f}" for when in (test.before, test.after)),
-            "" if one.validated else "not validated",
+            "" if one.validated else "too few to tell",
         )
         for one in metadata.findings
         if (test := tests.get(one.finding)) is not None

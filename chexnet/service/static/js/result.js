@@ -102,7 +102,7 @@ export function drawNumbers(finding, entry, changed) {
   };
   add("Probability", percent(finding.probability, 1));
   add("Operating point", finding.threshold === null ? null : `${percent(finding.threshold, 1)}, chosen by ${finding.policy}`);
-  add("Not called because", finding.validated ? null : (entry.reason ?? "").replace(/^Not validated: /, ""));
+  add("Not called because", finding.validated ? null : (entry.reason ?? "").replace(/^Too few to tell: /, ""));
   add("AUROC in the test", ranged(entry.auroc));
   if (entry.worth) {
     const { ppv, sensitivity, specificity, called, correct } = entry.worth;
