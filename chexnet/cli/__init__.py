@@ -17,6 +17,7 @@ _COMMANDS = {
     "localise": "Compare activation maps with radiologists' boxes.",
     "node": "Receive radiographs by DICOM, and send results to the archive.",
     "pack": "Pack images at the network's size, for training that does not wait.",
+    "plan": "Say how many images, patients or readers a study needs.",
     "predict": "Read radiographs: probability of each finding, with class activation maps.",
     "model": "Inspect and verify a model file.",
     "queue": "Show and mend the queue of chexnet node.",
