@@ -53,7 +53,7 @@ class PredictionJob:
         if self.window < 0:
             raise ValueError(f"window is {self.window}; expected 0 for the first")
         if self.resume and self.output is None:
-            raise ValueError("`resume` goes on with a table; name it with `output`")
+            raise ValueError("`resume` continues a table; name it with `output`")
         if self.heatmaps is not None and self.heatmaps.exists() and not self.heatmaps.is_dir():
             raise ValueError(f"heatmaps is {self.heatmaps}, a file; expected a folder to write pictures into")
 

@@ -106,7 +106,7 @@ class Classifier:
 
         Args:
             image: a file, its bytes, or what was read from it.
-            gate: refuse what is no upright frontal chest radiograph.
+            gate: reject anything that is not an upright frontal chest radiograph.
 
         Raises:
             UnreadableImage: the image cannot be read.

@@ -36,7 +36,7 @@ logit. ``none``: the model has no maps.
 
 
 class InvalidModel(ValueError):
-    """A file that is no complete and consistent CheXNet model; the message says what is wrong with it."""
+    """A file that is not a complete and consistent CheXNet model; the message says what is wrong with it."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class ModelMetadata:
             there tells whether its weights and this machine compute what was trained.
         intended_use: and what it is not for.
         maps: what its activation maps are to its logits.
-        gate: the output that refuses what is no frontal chest radiograph; None where the file has none.
+        gate: the output that rejects what the model was not made for; None where the file has none.
     """
 
     name: str

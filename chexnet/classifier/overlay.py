@@ -14,7 +14,7 @@ from chexnet.radiograph import Radiograph
 
 FOR = (230, 97, 1)
 AGAINST = (38, 120, 220)
-"""Orange and blue: told apart in every common form of colour blindness, and in print."""
+"""Orange and blue: they can be distinguished with every common form of colour blindness, and in print."""
 
 LONGEST_SIDE = 768
 """A film is shown with at most so many pixels on its longer side."""

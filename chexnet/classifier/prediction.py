@@ -125,5 +125,5 @@ class Prediction:
 
 
 def encodable(text: str) -> str:
-    """The text, with escapes for those bytes of a file's name that are no UTF-8; JSON stays JSON."""
+    """The text, with escapes for the bytes of a file's name that are not UTF-8; JSON stays JSON."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

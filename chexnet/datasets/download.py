@@ -147,7 +147,7 @@ class _Unreachable(_Failed):
 def download(root: Path, config: DownloadConfig = DownloadConfig(), *, pause_s: float = 2.0) -> Downloaded:
     """Fetch ChestX-ray14 into `root` as `ChestXray14` reads it: images in `images_0NN/images`.
 
-    Called again, it goes on where it was: files that are there are not fetched, and half a file is continued
+    Called again, it resumes: files that are there are not fetched, and half a file is continued
     where the server can do that. An archive is compared with its MD5, unpacked and removed before the next. A
     file that cannot be had does not keep the others from being fetched. A server that was not reached in
     all the attempts for one file is asked once for each other.
@@ -308,7 +308,7 @@ def _complete(address: str, partial: Path, pause_s: float, attempts: int) -> Non
             if failures >= attempts:
                 times = "once" if attempts == 1 else f"{attempts} times"
                 raise failure(
-                    f"{address}: {reason} at {there:,} bytes, {times}; the same command goes on there"
+                    f"{address}: {reason} at {there:,} bytes, {times}; run the same command again to resume"
                 )
             pause = pause_s * 2**failures
             bar.write(f"{address}: {reason}; trying again in {pause:.0f} s", file=sys.stderr)

@@ -135,7 +135,7 @@ def read_manifest(path: str | PathLike[str], names: ColumnNames | None = None) -
     """Read a table with `image`, `patient`, one column per finding and, if there is one, `split`.
 
     Image paths are relative to the image root, by default the table's folder. A label is 0, 1, a probability
-    between them (a soft label) or blank (unknown). Columns that are no finding of the paper are left alone.
+    between them (a soft label) or blank (unknown). Columns that are not findings of the paper are ignored.
 
     Args:
         names: how the table names its columns.

@@ -118,7 +118,7 @@ def _hash_of_model(path: Path) -> TrainingImages:
 
 
 def _with_own_names(splits: Sequence[SplitLists]) -> list[SplitLists]:
-    """Two files of one name in different folders are told apart by a number."""
+    """Number the files that have the same name in different folders."""
     seen: dict[str, int] = {}
     named = []
     for split in splits:

@@ -181,7 +181,7 @@ def _subgroup(
 def _gap(
     grouping: str, finding: str, subgroups: Sequence[Subgroup], measurements: Measurements
 ) -> Gap | None:
-    """The widest gap among groups with enough patients; groups of unknown members are no group."""
+    """The widest gap among groups with enough patients; images with an unknown value do not form a group."""
     rated = [
         (one.auroc[finding].value or 0.0, one)
         for one in subgroups

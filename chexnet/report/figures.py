@@ -1,4 +1,4 @@
-"""Figures for print: vector graphics, colours told apart in every form of colour blindness, and in grey."""
+"""Figures for print: vector graphics, in colours that colour-blind people and grey printers distinguish."""
 
 import io
 from collections.abc import Callable, Mapping, Sequence

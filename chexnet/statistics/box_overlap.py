@@ -95,7 +95,7 @@ def upscale(
 def normalise(heat: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "height width"]:
     """To [0, 1] by its own minimum and maximum; zero everywhere if it is constant."""
     low, high = heat.min(), heat.max()
-    # Interpolating a constant map leaves differences of rounding, which are no finding.
+    # Interpolating a constant map leaves differences of rounding, which do not count.
     if high - low <= 1e-12 * max(abs(low), abs(high), 1.0):
         return np.zeros_like(heat)
     scaled: Float[np.ndarray, "height width"] = (heat - low) / (high - low)

@@ -206,7 +206,7 @@ def sigmoid(logits: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
 
 
 def check_probabilities(probabilities: Float[np.ndarray, " images"]) -> None:
-    """Refuse numbers that are no probabilities, such as logits."""
+    """Refuse numbers that are not probabilities, such as logits."""
     check_no_nan(probabilities)
     outside = (probabilities < 0) | (probabilities > 1)
     if outside.any():

@@ -31,7 +31,7 @@ _VALUES = {
 
 
 _MOST_GROUPS = 20
-"""Values of a column of subgroups; more are no groups but something like an identifier."""
+"""Values of a column of subgroups; with more, the column is rather an identifier."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a run leaves while it goes on: progress, checkpoints, `metrics.csv`, a plot of the losses."""
+"""What a run writes while it trains: progress, checkpoints, `metrics.csv`, a plot of the losses."""
 
 import csv
 import json

@@ -133,7 +133,7 @@ def _refuse_no_numbers(path: Path, state: Mapping[str, torch.Tensor]) -> None:
         name for name, value in state.items() if value.is_floating_point() and not value.isfinite().all()
     ]
     if damaged:
-        raise ValueError(f"{path}: weights that are no finite numbers, such as {damaged[0]}")
+        raise ValueError(f"{path}: weights that are not finite numbers, such as {damaged[0]}")
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ class ImportedModel:
         findings: of its outputs.
         preprocessing: in the file.
         difference: largest difference in logits between torch and the file's own graph.
-        ignored: tensors of the checkpoint that are no part of the network.
+        ignored: tensors of the checkpoint that do not belong to the network.
     """
 
     path: Path

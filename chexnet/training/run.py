@@ -52,7 +52,7 @@ def train(
 ) -> TrainedModel:
     """Train as in sections 2.2 and 5 and export the model of lowest validation loss.
 
-    A run that was interrupted goes on at the epoch it had reached, when called with the same
+    A run that was interrupted resumes at the epoch it had reached, when called with the same
     arguments. `folder` receives `recipe.json`, `metrics.csv`, `losses.png`, `last.ckpt`, `best.ckpt`,
     the names of the training images, predictions for validation and test images, and `<name>.onnx`.
 
@@ -68,7 +68,7 @@ def train(
         ValueError: the data, the weights or the hardware cannot be used, or `folder` holds a run of
             another recipe.
         ConnectionError: ImageNet weights are asked for and cannot be had.
-        UnreadableImage: an image is damaged. Once it is mended, the run goes on at its last epoch.
+        UnreadableImage: an image is damaged. After it is mended, the run resumes at its last epoch.
         FloatingPointError: the validation loss is no number any more.
         ConnectionAbortedError: another process of a distributed run has died; the run can go on.
         KeyboardInterrupt: the run was interrupted; nothing is exported.

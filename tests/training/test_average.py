@@ -137,7 +137,7 @@ def test_other_films_of_a_patient_count_even_where_this_run_leaves_them_out(film
         (lambda content: content["state_dict"].pop("network.classifier.weight"), r"classifier\.weight"),
         (
             lambda content: content["state_dict"]["network.classifier.bias"].fill_(float("nan")),
-            r"weights that are no finite numbers, such as classifier\.bias",
+            r"weights that are not finite numbers, such as classifier\.bias",
         ),
     ],
     ids=["no JSON", "no recipe", "a weight missing", "not a number"],
@@ -183,7 +183,7 @@ DAMAGES = [
     (cut, r"best.ckpt: not a readable checkpoint of plain tensors \(PytorchStreamReader"),
     (cut_early, "best.ckpt: not a readable checkpoint; the file is cut short or damaged$"),
     (no_checkpoint, r"best.ckpt: not a readable checkpoint of plain tensors \([^.]*\); save"),
-    (no_numbers, r"weights that are no finite numbers, such as classifier\.bias"),
+    (no_numbers, r"weights that are not finite numbers, such as classifier\.bias"),
 ]
 # Weights to start from fit or do not, whatever their network is called.
 LATER = (of_a_later_version, "the network 'later', which this version does not know")

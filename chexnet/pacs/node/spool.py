@@ -1,4 +1,4 @@
-"""Files that wait: written whole, on the disk before anybody is told so."""
+"""Files that wait: written whole and on the disk before they are acknowledged."""
 
 import os
 import re

@@ -49,7 +49,7 @@ def finding_concept(finding: str) -> Concept:
 
 
 def private_concept(value: str, meaning: str) -> Concept:
-    """A code of our own; long values are cut and told apart by a hash, as 16 characters are allowed."""
+    """A code of our own; long values are cut and end in a hash, because 16 characters are allowed."""
     name = re.sub(r"[^A-Z0-9_]", "_", value.upper())
     if len(name) > 16:
         name = f"{name[:9]}_{hashlib.sha256(value.encode()).hexdigest()[:6].upper()}"

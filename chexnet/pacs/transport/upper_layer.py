@@ -14,7 +14,7 @@ _APPLICATION_CONTEXT = b"1.2.840.10008.3.1.1.1"
 
 
 class ProtocolError(Exception):
-    """Bytes that are no valid PDU; the message says why."""
+    """Bytes that are not a valid PDU; the message says why."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ class GreyScale:
         signed: (0028,0103) Pixel Representation is 1.
         modality_lut: (0028,3000), or None.
         slope, intercept: (0028,1053) and (0028,1052), used where there is no Modality LUT.
-        padding: lowest and highest value that is no image, (0028,0120) and (0028,0121), or None.
+        padding: lowest and highest value of padding, (0028,0120) and (0028,0121), or None.
         voi: the file's VOI LUTs and windows, in that order.
         inverted: the lowest value is white, as in MONOCHROME1.
     """

@@ -41,7 +41,7 @@ _NO_PROJECTION = {
     "RTSTRUCT": "structures of radiotherapy",
     "RTPLAN": "a plan of radiotherapy",
 }
-"""Values of (0008,0060) Modality (PS3.3 C.7.3.1.1.1) of objects that are no projection of a chest."""
+"""Values of (0008,0060) Modality (PS3.3 C.7.3.1.1.1) of objects that are not projections of a chest."""
 
 _CLASSES = "1.2.840.10008.5.1.4.1.1."
 
