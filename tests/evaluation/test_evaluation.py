@@ -130,7 +130,7 @@ def test_comparing_two_models_is_paired_and_corrected(files, tmp_path):
     expected = permutation_test_of_aurocs(
         labels[:, 1], scores[:, 1], others[:, 1], patients=patients, samples=300
     )
-    assert pneumonia.difference.value == pytest.approx(expected.difference, abs=1e-12)
+    assert pneumonia.difference.value == pytest.approx(expected.difference.value, abs=1e-12)
     assert pneumonia.p_value == expected.p_value
     assert pneumonia.p_holm >= pneumonia.p_value
     assert found.findings["Hernia"].p_value is None
