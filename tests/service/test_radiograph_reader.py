@@ -102,7 +102,7 @@ def test_the_time_to_come_back_counts_decoding_where_that_is_what_takes_long(
     reader.waiting = 10
     before = reader.retry_after_s()
     monkeypatch.setattr(radiograph_reader.time, "monotonic", lambda: float(next(clock)))
-    reader._decode(radiograph_reader.Upload("film.png", png), None)
+    reader._decode(radiograph_reader.Upload("chest.png", png), None, radiograph_reader.DEFAULT_CHOICES)
     # One film that took 40 s moves the mean a fifth of the way.
     assert reader.retry_after_s() == pytest.approx(10 * (0.1 + 0.2 * 39.9) / 2)
     assert reader.retry_after_s() > before
