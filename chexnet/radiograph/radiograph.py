@@ -21,7 +21,7 @@ class Radiograph:
             0 = black (air) to 1 = white (bone). Read-only when it comes from ``read_radiograph``.
         source: path or given name of the file, or ``<bytes>``.
         file_format: ``"PNG"``, ``"JPEG"`` or ``"DICOM"``, decided by the content.
-        modality: (0008,0060), ``"CR"`` or ``"DX"``.
+        modality: (0008,0060), usually ``"CR"`` or ``"DX"``.
         body_part: (0018,0015) Body Part Examined.
         view_position: (0018,5101) View Position, such as ``"PA"``, ``"AP"`` or ``"LL"``.
         patient_id: (0010,0020).

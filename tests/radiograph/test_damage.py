@@ -22,7 +22,7 @@ from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLosslessSV1, JPE
 
 from chexnet.radiograph import UnreadableImage, network_input, read_radiograph
 
-FILMS = {
+FILES = {
     "png": png(grey_image(bits=8)),
     "png 16": write_png(grey_image(bits=16)[..., None], 16, 0, parts=4),
     "png interlaced": write_png(grey_image(bits=8)[..., None], 8, 0, interlaced=True),
@@ -44,17 +44,17 @@ def read_or_refuse(data: bytes) -> np.ndarray | None:
     return radiograph.pixels
 
 
-@pytest.mark.parametrize("what", sorted(FILMS))
+@pytest.mark.parametrize("what", sorted(FILES))
 def test_a_file_cut_at_every_tenth_is_refused(what):
-    data = FILMS[what]
+    data = FILES[what]
     assert read_or_refuse(data) is not None
     for tenth in range(10):
         assert read_or_refuse(data[: len(data) * tenth // 10]) is None
 
 
-@pytest.mark.parametrize("what", sorted(FILMS))
+@pytest.mark.parametrize("what", sorted(FILES))
 def test_a_file_without_its_last_bytes_is_refused_or_the_same(what):
-    data = FILMS[what]
+    data = FILES[what]
     whole = read_or_refuse(data)
     for missing in (1, 2, 3, 5, 9, 14):
         pixels = read_or_refuse(data[:-missing])
@@ -62,7 +62,7 @@ def test_a_file_without_its_last_bytes_is_refused_or_the_same(what):
 
 
 def test_a_deflated_file_that_was_cut_is_called_so():
-    data = FILMS["dicom DeflatedExplicitVRLittleEndian"]
+    data = FILES["dicom DeflatedExplicitVRLittleEndian"]
     with pytest.raises(UnreadableImage, match="a truncated deflated DICOM file; expected a complete one"):
         read_radiograph(data[:-100])
 
@@ -112,7 +112,7 @@ def test_a_frame_that_was_cut_and_closed_again_is_refused(syntax):
 @pytest.mark.parametrize("shape", [(64, 48), (61, 43)])
 @pytest.mark.parametrize("colour", [False, True])
 def test_a_jpeg_that_was_cut_and_closed_again_is_refused(options, shape, colour):
-    """Libjpeg fills in mid-grey, and says so to nobody."""
+    """The library fills in mid-grey, and reports nothing."""
     values = grey_image(*shape, bits=8)
     data = jpeg(np.repeat(values[..., None], 3, axis=-1) if colour else values, **options)
     # The last scan of a progressive file only sharpens.
@@ -143,9 +143,9 @@ def test_a_jpeg_that_ends_in_mid_grey_is_whole():
     np.testing.assert_allclose(radiograph.pixels[-8:, -8:], 128 / 255, rtol=0, atol=1e-7)
 
 
-@pytest.mark.parametrize("what", sorted(FILMS))
-def test_damaged_bytes_give_an_error_or_a_image_of_sane_numbers(what):
-    data = FILMS[what]
+@pytest.mark.parametrize("what", sorted(FILES))
+def test_damaged_bytes_give_an_error_or_an_image_of_sane_numbers(what):
+    data = FILES[what]
     rng = random.Random(what)
     for _ in range(80):
         damaged = bytearray(data)
@@ -156,9 +156,9 @@ def test_damaged_bytes_give_an_error_or_a_image_of_sane_numbers(what):
             assert min(pixels.shape) >= 32
 
 
-@pytest.mark.parametrize("what", sorted(FILMS))
-def test_damaged_headers_give_an_error_or_a_image_of_sane_numbers(what):
-    data = FILMS[what]
+@pytest.mark.parametrize("what", sorted(FILES))
+def test_damaged_headers_give_an_error_or_an_image_of_sane_numbers(what):
+    data = FILES[what]
     rng = random.Random(what)
     header = max(data.find(b"\xe0\x7f\x10\x00"), 200)
     for _ in range(80):
@@ -181,7 +181,7 @@ def test_a_table_of_an_unknown_kind_is_an_error_and_silent(capfd):
 @pytest.mark.parametrize("bits", [8, 12, 16])
 @pytest.mark.parametrize("cut", [40, 400, 1000])
 def test_lossless_data_that_run_out_or_are_left_over_are_an_error(bits, cut):
-    """Libjpeg only warns of either, and makes up what is missing."""
+    """The library only warns of either, and makes up what is missing."""
     dataset = data_set(grey_image(bits=bits), bits_stored=bits)
     expected = read_radiograph(written(dataset)).pixels
     data = dicom(grey_image(bits=bits), JPEGLosslessSV1, bits_stored=bits)

@@ -77,7 +77,7 @@ def read_dicom(data: bytes, name: str, window: int, notes: list[str]) -> Radiogr
     """The DICOM file as a radiograph; what had to be assumed is appended to the notes.
 
     Raises:
-        Unfit: no single-frame projection, or a damaged one; the message names the element.
+        Unfit: not a single-frame projection, or a damaged one; the message names the element.
     """
     with pydicom_muted():
         elements, transfer_syntax = _elements(data, notes)

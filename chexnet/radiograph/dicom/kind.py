@@ -1,7 +1,7 @@
 """Which DICOM objects may be a chest radiograph: single-frame projections, whatever their Modality.
 
-Pixels decide whether an image is a chest radiograph, and that is the gate's task. Here only those objects
-are refused, by name, that hold no projection: volumes, multi-frame images, reports and the like.
+Pixels decide whether an image is a chest radiograph, and that is the gate's task. Only objects that do not
+contain a projection are rejected here, by name: volumes, multi-frame images, reports and the like.
 """
 
 from chexnet.radiograph.dicom.elements import Elements, label
@@ -73,7 +73,7 @@ def checked_modality(elements: Elements, notes: list[str]) -> str | None:
     """(0008,0060) Modality, or what the SOP class implies (PS3.3 C.7.3.1.1.1); None where neither says.
 
     Raises:
-        Unfit: the object is no single-frame projection.
+        Unfit: the object is not a single-frame projection.
     """
     sop_class = elements.string("SOPClassUID") or ""
     modality = (elements.string("Modality") or "").upper()
