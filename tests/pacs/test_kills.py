@@ -114,11 +114,11 @@ def test_a_sink_that_drops_the_connection_after_the_data_gets_everything(tmp_pat
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 32 MB, for root only."""
+    """A file system of 24 MB, for root only."""
     folder = tmp_path / "small"
     folder.mkdir()
     done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(folder)], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(folder)], capture_output=True, check=False
     )
     if done.returncode:
         pytest.skip(f"no tmpfs can be mounted: {done.stderr.decode().strip()}")
@@ -133,7 +133,7 @@ def test_a_full_disk_is_answered_with_a700_and_recovers(small_disk: Path, tmp_pa
     node = RealNode(
         tmp_path / "node", [sink_destination(port)], spool=str(small_disk / "spool"), least_free_mb=10
     ).start()
-    contents = [source(f"disk {number}") for number in range(50)]
+    contents = [source(f"disk {number}") for number in range(30)]
     statuses = [send(node.port, [content])[0] for content in contents]
     taken = statuses.count(0)
     assert 0xA700 in statuses and set(statuses) == {0, 0xA700} and taken > 2
@@ -176,7 +176,7 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", [pytest.param("sqlite", marks=pytest.mark.slow), "postgresql"])
 def test_of_two_nodes_one_takes_over_when_the_other_is_killed(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
