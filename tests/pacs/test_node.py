@@ -200,6 +200,7 @@ def test_storage_commitment_confirms_or_sends_again(running: Any, sink: Sink, re
     node_port.append(node.port)
     send(node.port, [source("commitment")])
     wait_for(lambda: len(node.listed("confirmed")) == 2, 40)
+    wait_for(lambda: len(statuses) >= 2)
     assert set(statuses) == {0}
     assert sink.stores == (2 if reports == "late and twice" else 3)
     assert all(len(hashes) == 1 for hashes in sink.hashes.values())
