@@ -71,23 +71,36 @@ def info(file: Path | None, as_json: bool) -> None:
     type=click.Path(path_type=Path),
     help="Draw the validated findings' reliability diagrams into this .svg, and link to it.",
 )
-def card(file: Path | None, evaluation: Path | None, reliability: Path | None) -> None:
-    """Print the model card as Markdown, from the file and from an evaluation of it.
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["markdown", "huggingface", "chai"]),
+    default="markdown",
+    show_default=True,
+    help="Markdown, the same with front matter for the Hugging Face Hub, or CHAI's applied model card (XML).",
+)
+def card(file: Path | None, evaluation: Path | None, reliability: Path | None, form: str) -> None:
+    """Print the model card, from the file and from an evaluation of it.
 
     \b
     Example:
       chexnet model card model.onnx --evaluation model-card.json > model-card.md
+      chexnet model card model.onnx --evaluation model-card.json --format chai > model-card.xml
     """
     # Imported here: info and verify need no table.
-    from chexnet.report.model_card import ModelEvaluation, draw_reliability, model_card
+    from chexnet.report import model_card as cards
 
     try:
         classifier = load(file)
-        measured = None if evaluation is None else ModelEvaluation.read(evaluation)
-        link = None if reliability is None else str(reliability)
-        text = model_card(classifier.metadata, classifier.identity, measured, reliability=link)
+        known = (classifier.metadata, classifier.identity)
+        measured = None if evaluation is None else cards.ModelEvaluation.read(evaluation)
+        if form == "chai":
+            text = cards.chai_card(*known, measured)
+        else:
+            write = cards.hugging_face_card if form == "huggingface" else cards.model_card
+            text = write(*known, measured, reliability=None if reliability is None else str(reliability))
         if reliability is not None:
-            reliability.write_bytes(draw_reliability(classifier.metadata, measured))
+            reliability.write_bytes(cards.draw_reliability(classifier.metadata, measured))
     except (InvalidModel, ValueError, OSError) as error:
         raise click.ClickException(str(error)) from error
     click.echo(text)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         correct_for_findings,
         read_study,
     )
-    from chexnet.evaluation.reader_inference import Inference, OperatingPoint
+    from chexnet.evaluation.reader_inference import Agreement, Inference, OperatingPoint
     from chexnet.evaluation.subgroups import Gap, Subgroup
 
 _HOMES = {
@@ -56,13 +56,14 @@ _HOMES = {
         "Thresholds choose_thresholds find_reader_thresholds find_thresholds thresholds_from_json"
     ),
     "reader_comparison": ("ReaderComparison ReadersOptions compare_readers correct_for_findings read_study"),
-    "reader_inference": "Inference OperatingPoint",
+    "reader_inference": "Agreement Inference OperatingPoint",
     "subgroups": "Gap Subgroup",
 }
 
 lazy_door(__name__, _HOMES)
 
 __all__ = [
+    "Agreement",
     "DECISIONS",
     "FEWEST_PATIENTS",
     "AuditedFiles",

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from chexnet.report.localisation import localisation_json, show_localisation
     from chexnet.report.page import write_report
     from chexnet.report.reproduction import TITLES, Results, report_page
-    from chexnet.report.stored import evaluation_from_json
+    from chexnet.report.stored import evaluation_from_json, localisation_from_json, readers_from_json
     from chexnet.report.text import show_evaluation, show_readers
 
 _HOMES = {
@@ -21,7 +21,7 @@ _HOMES = {
     "localisation": "localisation_json show_localisation",
     "page": "write_report",
     "reproduction": "Results TITLES report_page",
-    "stored": "evaluation_from_json",
+    "stored": "evaluation_from_json localisation_from_json readers_from_json",
     "text": "show_evaluation show_readers",
 }
 
@@ -34,8 +34,10 @@ __all__ = [
     "evaluation_from_json",
     "evaluation_json",
     "film_figure",
+    "localisation_from_json",
     "localisation_json",
     "readers_content",
+    "readers_from_json",
     "readers_json",
     "report_page",
     "save",

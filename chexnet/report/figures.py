@@ -10,6 +10,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
 
 from chexnet.evaluation import Evaluation, ReaderComparison
 from chexnet.findings import display_name
@@ -20,6 +21,7 @@ BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#AA4499", 
 """From Okabe and Ito's palette, darkened where it is too light for thin lines."""
 
 _MARKERS = ("s", "^", "D")
+_MEASURED = (BLUE, GREEN, ORANGE)
 _MOST_NAMED = 12
 _BESIDE = 0.035
 """Distance of a number from its point, as a share of the axis."""
@@ -135,24 +137,61 @@ def calibration_figure(tests: Mapping[str, Mapping[str, Any]]) -> Figure:
 
 
 @rc_context(STYLE)
-def table_2_figure(evaluation: Evaluation) -> Figure:
-    """Table 2 as a dot plot: AUROC with interval, and the published values."""
-    names = [name for name, one in evaluation.findings.items() if one.auroc.value is not None]
-    figure, axes = _figure(7.2, 0.32 * len(names) + 1.4)
-    published = published_columns(evaluation)
-    for row, name in enumerate(names):
-        _interval(axes, row, evaluation.findings[name].auroc, BLUE)
-        for marker, colour, column in zip(_MARKERS, (GREY, PURPLE, ORANGE), published, strict=False):
-            if name in column.auroc:
-                axes.plot(column.auroc[name], row, marker, color=colour, markersize=4.5, fillstyle="none")
-    axes.plot([], [], "o", color=BLUE, label=f"{evaluation.data.name} ({evaluation.options.split})")
-    if any(name in column.auroc for name in names for column in published):
-        for marker, colour, column in zip(_MARKERS, (GREY, PURPLE, ORANGE), published, strict=False):
+def table_2_figure(*evaluations: Evaluation) -> Figure:
+    """Table 2 as a dot plot: AUROC of one model or several with interval, and the published values hollow."""
+    first = evaluations[0]
+    names = [
+        name
+        for name in first.findings
+        if any(one.findings[name].auroc.value is not None for one in evaluations)
+    ]
+    figure, axes = _figure(7.2, (0.22 + 0.1 * len(evaluations)) * len(names) + 1.4)
+    for place, (one, colour) in enumerate(zip(evaluations, _MEASURED, strict=False)):
+        axes.plot([], [], "o", color=colour, label=f"{one.data.name} ({one.options.split})")
+        for row, name in enumerate(names):
+            height = row + 0.22 * (place - (len(evaluations) - 1) / 2)
+            _interval(axes, height, one.findings[name].auroc, colour)
+    for marker, colour, column in zip(
+        _MARKERS, (GREY, PURPLE, ORANGE), published_columns(first), strict=False
+    ):
+        known = {row: column.auroc[name] for row, name in enumerate(names) if name in column.auroc}
+        if known:
             label = f"{column.system}, {column.split}"
-            axes.plot([], [], marker, color=colour, fillstyle="none", label=label)
+            axes.plot(
+                [*known.values()],
+                [*known],
+                marker,
+                color=colour,
+                markersize=4.5,
+                fillstyle="none",
+                label=label,
+            )
     _rows(axes, [display_name(name) for name in names])
-    axes.set_xlabel(f"AUROC with {evaluation.options.confidence:.0%} interval")
+    axes.set_xlabel(f"AUROC with {first.options.confidence:.0%} interval")
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    return figure
+
+
+@rc_context(STYLE)
+def losses_figure(metrics: Mapping[str, Sequence[Mapping[str, str]]]) -> Figure:
+    """Training and validation loss of each network by epoch.
+
+    Args:
+        metrics: rows of `metrics.csv` of each network.
+    """
+    columns = min(2, len(metrics))
+    rows = -(-len(metrics) // columns)
+    figure = _empty(3.6 * columns, 2.2 * rows + 0.2)
+    for number, (title, epochs) in enumerate(metrics.items(), start=1):
+        axes = figure.add_subplot(rows, columns, number)
+        numbers = [int(one["epoch"]) + 1 for one in epochs]
+        for name, line, marker in (("train_loss", "--", "o"), ("val_loss", "-", "s")):
+            values = [float(one[name]) for one in epochs]
+            axes.plot(numbers, values, line, marker=marker, markersize=3, color=BLUE)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_title(title, loc="left")
+    figure.supxlabel("epoch")
+    figure.supylabel("loss")
     return figure
 
 
@@ -287,7 +326,7 @@ def _empty(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _interval(axes: Axes, row: int, measure: Estimate, colour: str) -> None:
+def _interval(axes: Axes, row: float | int, measure: Estimate, colour: str) -> None:
     if measure.value is None:
         return
     if measure.low is not None and measure.high is not None:

@@ -48,6 +48,7 @@ dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
   .wide tr { border-bottom: 2px solid var(--line); padding: .4rem 0; }
   .wide th:first-child { position: static; border: 0; font-weight: 700; padding: 0; }
   .wide td { display: flex; justify-content: space-between; gap: 1rem; border: 0; padding: .1rem 0; }
+  table:not(.wide) :is(th, td) { padding: .25rem .3rem; overflow-wrap: anywhere; }
   .wide td:empty { display: none; }
   .wide td span { text-align: right; }
   .wide td::before { content: attr(data-label); color: var(--soft); text-align: left; }

@@ -15,6 +15,7 @@ from chexnet._options import Progress
 from chexnet._version import __version__
 from chexnet.evaluation import FEWEST_PATIENTS, Evaluation, Film, Localisation, ReaderComparison
 from chexnet.findings import display_name
+from chexnet.report.checklists import report_checklists
 from chexnet.report.figures import (
     film_figure,
     operating_places,
@@ -185,7 +186,7 @@ def report_html(report: Report, drawn: dict[str, Figure] | None = None) -> str:
     if report.readers:
         sections.append(("Radiologists", "".join(_readers(one, drawn) for one in report.readers)))
     if report.localisation:
-        sections.append(("Localisation", _localisation(report.localisation)))
+        sections.append(("Localisation", localisation_tables(report.localisation)))
     if report.films:
         sections.append(("Films", _films(report, drawn)))
     sections += [
@@ -193,6 +194,7 @@ def report_html(report: Report, drawn: dict[str, Figure] | None = None) -> str:
         ("Commands and software", _software(report)),
         ("Limitations", bullets([*(OF_CHESTXRAY14 if evaluation.published else ()), *LIMITATIONS])),
     ]
+    sections.append(("Reporting checklists", _checklists([title for title, _ in sections])))
     return page(f"Evaluation of {name}", sections, _lead(evaluation))
 
 
@@ -370,7 +372,8 @@ def _readers(one: ReaderComparison, drawn: dict[str, Figure]) -> str:
     return "".join(parts) + (bullets(missing) if missing else "")
 
 
-def _localisation(result: Localisation) -> str:
+def localisation_tables(result: Localisation) -> str:
+    """One table for each finding: maps against boxes, beside maps of noise and published values."""
     parts = [
         paragraph(
             f"{result.films} boxed films of {result.boxes}; {result.without_film} boxed films are not there; "
@@ -411,6 +414,12 @@ def _methods(evaluation: Evaluation) -> str:
             "Not estimable: one class only, or too few patients; never replaced by a number.",
         ]
     )
+
+
+def _checklists(sections: Sequence[str]) -> str:
+    intro = "Items of reporting guidelines that this page answers, and in which section."
+    tables = [table(grid, f"{grid.head[0]}: items answered here") for grid in report_checklists(sections)]
+    return paragraph(intro) + "".join(tables)
 
 
 def _software(report: Report) -> str:

@@ -1,28 +1,37 @@
-"""Results read back from the JSON that `chexnet evaluate` and `chexnet readers` write.
+"""Results read back from the JSON that `chexnet evaluate`, `readers` and `localise` write.
 
 The reproduction page is made from these files by the same functions as `chexnet report`. What JSON does
 not hold, such as the images behind a curve, is None or empty.
 """
 
+import math
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
+import numpy as np
+
 from chexnet.evaluation import (
     DECISIONS,
+    Agreement,
     Confounding,
     EvaluateOptions,
     Evaluation,
     FindingComparison,
+    FindingLocalisation,
     FindingResult,
     Gap,
+    Inference,
+    Localisation,
     MeasuredImages,
     ModelComparison,
+    OperatingPoint,
+    ReaderComparison,
     Subgroup,
     Thresholds,
 )
 from chexnet.leakage import Contamination
-from chexnet.statistics import CalibrationMeasures, Estimate
+from chexnet.statistics import CalibrationMeasures, DifferenceTest, Estimate, StandaloneComparison
 
 _Entry = Mapping[str, Any]
 
@@ -68,6 +77,42 @@ def _evaluation(content: _Entry) -> Evaluation:
         else _contamination(content["contamination"], data.images),
         published=bool(content["published"]),
     )
+
+
+def readers_from_json(content: _Entry) -> ReaderComparison:
+    """Read what `readers_json` gave for one finding; writing it again gives the same content.
+
+    Raises:
+        ValueError: it is not the JSON of a comparison with readers.
+    """
+    try:
+        return _readers(content)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"expected the JSON that `chexnet readers --json` writes for one finding; "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def localisation_from_json(content: _Entry) -> Localisation:
+    """Read what `localisation_json` gave; writing it again gives the same content.
+
+    Raises:
+        ValueError: it is not the JSON of a localisation.
+    """
+    try:
+        return Localisation(
+            [_localised(name, one) for name, one in content["findings"].items()],
+            films=content["films"],
+            without_film=content["without_film"],
+            resampled=content["resampled"],
+            boxes=content["boxes"],
+            model=content["model"],
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"expected the JSON that `chexnet localise --json` writes; {type(error).__name__}: {error}"
+        ) from error
 
 
 def read_estimate(entry: _Entry, name: str, interval: str | None = None) -> Estimate:
@@ -213,4 +258,103 @@ def _contamination(entry: _Entry, images: int) -> Contamination:
         entry.get("left_out"),
         entry.get("listed"),
         entry.get("unknown"),
+    )
+
+
+def _readers(content: _Entry) -> ReaderComparison:
+    readers, model = content["readers"], content["model"]
+    names = [*readers, model["name"]]
+    pairs = np.full((len(names), len(names)), np.nan)
+    for pair in content["pairs"]:
+        first, second = (names.index(name) for name in pair["raters"])
+        pairs[first, second] = pairs[second, first] = np.nan if pair["f1"] is None else pair["f1"]
+    nothing = np.empty(0)
+    return ReaderComparison(
+        model_name=model["name"],
+        finding=content["finding"],
+        threshold=content["threshold"],
+        threshold_source=content["threshold_source"],
+        images=content["images"],
+        patients=content["patients"],
+        not_predicted=content["not_predicted"],
+        resampled=content["resampled"],
+        present={**{name: one["present"] for name, one in readers.items()}, model["name"]: model["present"]},
+        readers={name: _f1(one) for name, one in readers.items()},
+        readers_mean=_f1(content["readers_mean"]),
+        model=_f1(model),
+        difference=_f1(content["difference"]),
+        significant=content["difference"]["significant"],
+        inference={name: _inference(one) for name, one in content["inference"].items()},
+        margin=content["margin"],
+        pairs=pairs,
+        agreement=_agreement(content["agreement"]),
+        against_consensus={
+            name: OperatingPoint(
+                read_estimate(one, "sensitivity"),
+                read_estimate(one, "specificity"),
+                one["positives"],
+                one["negatives"],
+                one["left_out"],
+            )
+            for name, one in content["against_consensus"].items()
+        },
+        model_auroc=read_estimate(content, "model_auroc"),
+        consensus=nothing,
+        probabilities=nothing,
+    )
+
+
+def _f1(entry: _Entry) -> Estimate:
+    low, high = entry["ci"] or (None, None)
+    return Estimate(entry["f1"], low, high, entry.get("reason"))
+
+
+def _agreement(entry: _Entry) -> Agreement:
+    cohen = {(one["readers"][0], one["readers"][1]): read_estimate(one, "kappa") for one in entry["cohen"]}
+    return Agreement(cohen, entry["fleiss"], entry["read_by_all"], entry["krippendorff"])
+
+
+def _inference(entry: _Entry) -> Inference:
+    if "reason" in entry:
+        return Inference(None, entry["reason"])
+    compared = StandaloneComparison(
+        model=read_estimate(entry, "model"),
+        readers=(),
+        readers_mean=read_estimate(entry, "readers_mean"),
+        these_readers=_test(entry["these_readers"]),
+        average_reader=_test(entry["average_reader"]),
+        one_more_reader=_test(entry["one_more_reader"]),
+        bootstrap=read_estimate(entry, "two_way_bootstrap"),
+    )
+    return Inference(compared, p_holm=entry["average_reader"]["p_holm"])
+
+
+def _test(entry: _Entry) -> DifferenceTest:
+    freedom = entry["degrees_of_freedom"]
+    return DifferenceTest(
+        read_estimate(entry, "difference"),
+        entry["standard_error"],
+        math.inf if freedom is None else freedom,
+        entry["p_value"],
+    )
+
+
+def _localised(finding: str, entry: _Entry) -> FindingLocalisation:
+    def estimates(kind: str) -> list[Estimate]:
+        pairs = zip(entry[kind]["value"], entry[kind]["ci"], strict=True)
+        return [Estimate(value, *(ends or (None, None))) for value, ends in pairs]
+
+    control = entry["control"]
+    return FindingLocalisation(
+        finding,
+        entry["films"],
+        entry["patients"],
+        pointing=read_estimate(entry, "pointing"),
+        iobb=estimates("iobb"),
+        iou=estimates("iou"),
+        iobb_false_positives=estimates("iobb_false_positives"),
+        iou_false_positives=estimates("iou_false_positives"),
+        control_pointing=control["pointing"],
+        control_iobb=control["iobb"],
+        control_iou=control["iou"],
     )

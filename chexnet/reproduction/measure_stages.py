@@ -158,7 +158,7 @@ def _compare_with_readers(trained: Trained, data: Data, folder: Path) -> None:
     """Table 1, where there are readings; otherwise what is missing."""
     if data.readings is None:
         missing = (
-            "No radiologists' readings were given. Table 1 needs films that several radiologists have read, "
+            "No radiologists' readings were given. Table 1 needs images that several radiologists have read, "
             "such as the paper's 420, whose readings are not public: a CSV with image, reader and Pneumonia, "
             "as `readings`."
         )
@@ -173,7 +173,9 @@ def _compare_with_readers(trained: Trained, data: Data, folder: Path) -> None:
         policy="max_f1",
         names=_NAMES,
     )
-    options = ReadersOptions(samples=trained.resampling.samples, seed=trained.resampling.seed)
+    options = ReadersOptions(
+        samples=trained.resampling.samples, seed=trained.resampling.seed, as_in_paper=True
+    )
     result = compare_readers(
         readings,
         replace(predictions, name=trained.title),

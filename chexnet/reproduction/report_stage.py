@@ -7,12 +7,20 @@ from typing import Any
 
 from chexnet._files import write_whole
 from chexnet._options import Progress
-from chexnet.report import Results, report_page
+from chexnet.evaluation import ReaderComparison
+from chexnet.report import (
+    Results,
+    evaluation_from_json,
+    localisation_from_json,
+    readers_from_json,
+    report_page,
+)
 from chexnet.reproduction.data_stages import INVENTORY
 from chexnet.reproduction.experiment import PACK, Experiment
 from chexnet.reproduction.records import Stage, read_record
 
-REPORT = "report.html"
+_REPORT = "report.html"
+_NOT_TRAINED = "The network of the pneumonia task was not trained."
 
 
 def report_stage(experiment: Experiment, before: Sequence[str], is_current: Callable[[str], bool]) -> Stage:
@@ -20,7 +28,7 @@ def report_stage(experiment: Experiment, before: Sequence[str], is_current: Call
 
     def run(folder: Path, _progress: Progress) -> None:
         done = [name for name in before if is_current(name)]
-        write_whole(folder / REPORT, report_page(_results(experiment, before, done)))
+        write_whole(folder / _REPORT, report_page(_results(experiment, before, done)))
 
     return Stage(
         "report",
@@ -44,6 +52,7 @@ def _results(experiment: Experiment, names: Sequence[str], done: Sequence[str]) 
         stages = {network: f"{verb}-{network}" for network in networks}
         return {name: _read(output / stage / file) for name, stage in stages.items() if stage in done}
 
+    localised = each("localise", "localisation.json")
     figure_2 = output / "figure-2" / "figure-2.png"
     return Results(
         quick=experiment.config.quick,
@@ -51,17 +60,29 @@ def _results(experiment: Experiment, names: Sequence[str], done: Sequence[str]) 
         splits={task: records[f"split-{task}"].details for task in experiment.tasks},
         audits=records["audit"].details if "audit" in done else {},
         packed=records[PACK].details if PACK in done else None,
-        evaluations=each("evaluate", "evaluation.json"),
+        evaluations={
+            name: evaluation_from_json(one) for name, one in each("evaluate", "evaluation.json").items()
+        },
         commands={name: records[f"train-{name}"].details["command"] for name in trained},
         metrics={name: read_metrics(output / f"train-{name}") for name in trained},
-        localisations=each("localise", "localisation.json"),
-        table_1=_read(output / "table-1" / "table-1.json") if "table-1" in done else None,
+        boxed={name: one["counts"] for name, one in localised.items()},
+        localisations={
+            name: localisation_from_json(one["localisation"])
+            for name, one in localised.items()
+            if "localisation" in one
+        },
+        readers=_readers(output / "table-1" / "table-1.json") if "table-1" in done else _NOT_TRAINED,
         figure_2=(_read(figure_2.with_suffix(".json"))["panels"], figure_2.read_bytes())
         if "figure-2" in done and figure_2.is_file()
         else None,
         left_out=[name for name in names if name not in done],
         software={name: record.software for name, record in records.items()},
     )
+
+
+def _readers(path: Path) -> ReaderComparison | str:
+    found = _read(path)
+    return str(found["missing"]) if "missing" in found else readers_from_json(found)
 
 
 def _read(path: Path) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ import chexnet
 from chexnet._typed_json import from_json
 from chexnet.classifier.metadata import CalibrationTest
 from chexnet.findings import display_name
+from chexnet.report.checklists import CHECKLISTS
 from chexnet.report.model_card import (
     ModelEvaluation,
     confounds,
@@ -19,7 +20,6 @@ from chexnet.report.model_card import (
     performance_table,
 )
 from chexnet.report.model_card.card import NOT_MEASURED
-from chexnet.report.model_card.checklists import CLAIM, TRIPOD_AI
 from chexnet.statistics import measure_reliability
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -204,9 +204,9 @@ def test_where_calibration_was_not_measured_there_is_nothing_to_draw(model):
 
 def test_items_of_the_checklists_lead_to_sections_or_documents_that_exist(model):
     titles = sections(model_card(model.metadata, model.identity))
-    for item in (*CLAIM, *TRIPOD_AI):
-        assert item.places
-        for place in item.places:
+    for item in (one for items in CHECKLISTS.values() for one in items):
+        assert item.card or item.report
+        for place in item.card:
             document = re.fullmatch(r"`(docs/.+)`", place)
             if document:
                 assert (ROOT / document[1]).exists(), place

@@ -1,3 +1,4 @@
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -20,6 +21,7 @@ from chexnet.evaluation import (
 )
 from chexnet.evaluation.model_run import Film
 from chexnet.evaluation.reader_inference import OperatingPoint
+from chexnet.report.checklists import CHECKLISTS
 from chexnet.report.figures import readers_figure
 from chexnet.report.html import page, paragraph
 from chexnet.report.page import Report as Content
@@ -106,6 +108,16 @@ def test_the_page_says_what_a_reviewer_asks(written):
         "seed 0",
     ):
         assert wanted in text
+
+
+def test_items_of_the_checklists_lead_to_sections_that_reports_have(written):
+    text = written[0].read_text(encoding="utf-8")
+    # This report has no boxes, so nothing of it is in the section on localisation.
+    titles = {*re.findall(r"<h2[^>]*>([^<]+)</h2>", text), "Localisation"}
+    for item in (one for items in CHECKLISTS.values() for one in items):
+        assert set(item.report) <= titles, item
+    assert "STARD-AI (2025): items answered here" in text
+    assert "explanations, and whether they hold" not in text
 
 
 def test_the_same_measurements_give_the_same_page(tmp_path):

@@ -54,10 +54,10 @@ def test_all_stages_end_in_one_report(finished):
     assert set(states(outcomes).values()) == {"done"}
     page = (output / "report" / "report.html").read_text()
     assert '<p class="loud">These numbers mean nothing.</p>' in page
-    assert "100 films were used, of 120 that are there" in page
+    assert "100 images were used, of 120 that are there" in page
     for published in ("0.8094", "0.7160", "0.7720"):
         assert published in page
-    assert "CheXNet: here" in page
+    assert "CheXNet (70 / 10 / 20 by patient)" in page
     assert "chexnet train" in page
     # Two pictures are drawn as vectors, the films of Figure 2 as pixels.
     assert len(re.findall(r'src="data:image/png', page)) == 1

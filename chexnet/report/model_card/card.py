@@ -6,7 +6,7 @@ Without an evaluation the card says what the file alone knows.
 from collections.abc import Callable
 
 from chexnet.classifier import NOTICE, ModelIdentity, ModelMetadata
-from chexnet.report.model_card.checklists import describe_checklists
+from chexnet.report.checklists import card_checklists
 from chexnet.report.model_card.failures import confounds, describe_failures
 from chexnet.report.model_card.performance import (
     describe_operating_points,
@@ -54,13 +54,9 @@ def model_card(
     Raises:
         ValueError: the evaluation is of another file.
     """
-    if evaluation is not None and evaluation.model.sha256 != identity.sha256:
-        raise ValueError(
-            f"the evaluation is of the file {evaluation.model.sha256[:12]}, the card of "
-            f"{identity.sha256[:12]}; measure this file, as with `python -m recipes.card.measure`"
-        )
+    check_identity(identity, evaluation)
     sections = {
-        "Intended use": _intended_use(metadata),
+        "Intended use": describe_intended_use(metadata),
         "Data and licences": describe_data(metadata, evaluation),
         "Training": describe_training(metadata),
         "Performance": describe_performance(metadata, evaluation),
@@ -69,12 +65,21 @@ def model_card(
         "Operating points": describe_operating_points(metadata, evaluation),
         "Where it fails": _measured(evaluation, metadata, describe_failures),
         "Confounds looked for": _measured(evaluation, metadata, confounds),
-        "Limits": _limits(evaluation),
+        "Limits": describe_limits(evaluation),
         "To repeat it": _repeat(evaluation),
     }
-    sections["Reporting checklists"] = describe_checklists(tuple(sections))
+    sections["Reporting checklists"] = card_checklists(tuple(sections))
     texts = [_head(identity, evaluation), *(f"## {title}\n\n{text}" for title, text in sections.items())]
     return "\n".join(texts)
+
+
+def check_identity(identity: ModelIdentity, evaluation: ModelEvaluation | None) -> None:
+    """Raise ValueError where an evaluation is of another file."""
+    if evaluation is not None and evaluation.model.sha256 != identity.sha256:
+        raise ValueError(
+            f"the evaluation is of the file {evaluation.model.sha256[:12]}, the card of "
+            f"{identity.sha256[:12]}; measure this file, as with `python -m recipes.card.measure`"
+        )
 
 
 def _measured(
@@ -98,7 +103,8 @@ def _head(identity: ModelIdentity, evaluation: ModelEvaluation | None) -> str:
     )
 
 
-def _intended_use(metadata: ModelMetadata) -> str:
+def describe_intended_use(metadata: ModelMetadata) -> str:
+    """What goes in, what comes out, and for whom it is."""
     maps = {
         "mean": "Each finding's class activation map is the finding's logit, spread over the image.",
         "log_sum_exp": "Each finding has an activation map, which does not add up to the logit.",
@@ -115,7 +121,8 @@ def _intended_use(metadata: ModelMetadata) -> str:
     )
 
 
-def _limits(evaluation: ModelEvaluation | None) -> str:
+def describe_limits(evaluation: ModelEvaluation | None) -> str:
+    """Those that the paper names, those of every such model, and those of this one."""
     own = () if evaluation is None else evaluation.limits
     return _LIMITS + "".join(f"- {one}\n" for one in own)
 
