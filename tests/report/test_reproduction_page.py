@@ -95,7 +95,7 @@ def test_every_network_has_its_column_of_the_one_table_2(results):
     page = report_page(results)
     for one in results.of_14_pathologies:
         assert f"{one.data.name} (70 / 10 / 20 by patient)" in page
-        assert one.findings["Pneumonia"].auroc.text(4) in page
+        assert f"{one.findings['Pneumonia'].auroc.value:.4f}" in page
 
 
 @pytest.mark.parametrize("width", [1280, 390])
