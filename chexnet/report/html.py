@@ -10,6 +10,9 @@ from chexnet.report.tables import Grid
 _FITS_A_PHONE = 3
 """Columns of a table that a phone of 390 pixels shows side by side."""
 
+_FITS_A_PAGE = 8
+"""Columns that fit a page of 960 pixels without breaking an interval into two lines."""
+
 STYLE = """
 :root { color-scheme: light; --ink: #1a1c20; --soft: #55595f; --line: #d5d8dc; --accent: #00558c; }
 * { box-sizing: border-box; }
@@ -33,6 +36,8 @@ th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align
   vertical-align: top; }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: #fff; }
 .whole { white-space: nowrap; }
+.crowded .whole { white-space: normal; }
+.crowded th, .crowded td { padding: .25rem .35rem; }
 th:first-child { overflow-wrap: anywhere; min-width: 6rem; }
 thead th { border-bottom: 2px solid var(--ink); vertical-align: bottom; }
 tbody th { font-weight: 400; }
@@ -105,6 +110,8 @@ def table(grid: Grid, caption: str) -> str:
     head = "".join(f'<th scope="col" role="columnheader">{inline(cell)}</th>' for cell in grid.head)
     rows = "".join(_row(grid.head, row) for row in grid.rows)
     kind = ' class="wide"' if len(grid.head) > _FITS_A_PHONE else ""
+    if len(grid.head) > _FITS_A_PAGE:
+        kind = ' class="wide crowded"'
     body = (
         f'<table role="table"{kind}><thead role="rowgroup"><tr role="row">{head}</tr></thead>'
         f'<tbody role="rowgroup">{rows}</tbody></table>'
