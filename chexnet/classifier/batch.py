@@ -35,7 +35,7 @@ class PredictionJob:
     finding: tuple[str, ...] = option(
         (), "Finding to draw a heat map of; repeat for several. Default: those at their threshold."
     )
-    model: Path | None = option(None, "Model file. Default: the embedded one.")
+    model: Path | None = option(None, "Model file. Default: $CHEXNET_MODEL, or the embedded one.")
     policy: str | None = option(
         None, f"Operating points to apply: {', '.join(POLICIES)}. Default: the model's own."
     )

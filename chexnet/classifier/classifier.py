@@ -34,13 +34,39 @@ Outputs = tuple[
 ]
 
 
+def default_model() -> Path:
+    """The model file that is used where none is named.
+
+    The environment variable CHEXNET_MODEL names it; without it, the key `model` of the file
+    `chexnet/config.toml` below $XDG_CONFIG_HOME, by default ~/.config; without both, the embedded model.
+
+    Raises:
+        InvalidModel: the configuration cannot be read, or its `model` is not a path.
+    """
+    if named := os.environ.get("CHEXNET_MODEL"):
+        return Path(named)
+    home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")  # noqa: PTH111 (no home, no error)
+    config = Path(home, "chexnet", "config.toml")
+    if not config.is_file():
+        return DEFAULT_MODEL
+    import tomllib  # only where there is something to read, to keep the cold start short
+
+    try:
+        chosen = tomllib.loads(config.read_text(encoding="utf-8")).get("model")
+    except (OSError, ValueError) as error:
+        raise InvalidModel(f'{config}: cannot be read ({error}); expected model = "FILE"') from error
+    if chosen is not None and not isinstance(chosen, str):
+        raise InvalidModel(f"{config}: model is {chosen!r}; expected the path of a model file")
+    return DEFAULT_MODEL if chosen is None else Path(os.path.expanduser(chosen))  # noqa: PTH111
+
+
 class Classifier:
     """A trained model, ready to read radiographs. Safe to share among threads.
 
     Its `training_set` says which images it learned from; None where the file does not.
 
     Args:
-        path: a model file as `chexnet train` writes it; None is the embedded one.
+        path: a model file as `chexnet train` writes it; None is the default, see `default_model`.
         policy: names the operating points; None is the model's own choice.
         threads: processor threads for one image; None is all cores.
         one_image: load quickly, for a single image; without it, loading takes twice the time and each
@@ -58,7 +84,7 @@ class Classifier:
         threads: int | None = None,
         one_image: bool = False,
     ) -> None:
-        self.path = Path(DEFAULT_MODEL if path is None else path)
+        self.path = default_model() if path is None else Path(path)
         content = _read(self.path)
         digest = hashlib.sha256()
         # Beside the loading, which takes longer: neither holds the interpreter.

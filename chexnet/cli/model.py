@@ -18,7 +18,8 @@ from chexnet.classifier import (
     load,
     verify,
 )
-from chexnet.cli.shared import build, errors
+from chexnet.cli.inputs import column_names
+from chexnet.cli.shared import EXISTING, build, errors, progress_bar, table_options
 from chexnet.findings import display_name
 from chexnet.statistics import Estimate
 
@@ -157,7 +158,7 @@ def import_(checkpoint: Path, output: Path, **options: Any) -> None:
     Known are CheXNet copies (arnoweng, zoogzog, reproduce-chexnet), DenseNet-121 of torchvision, timm, MONAI,
     torchxrayvision, Lightning and Keras, and best.ckpt of chexnet train; with any prefix, as torch,
     safetensors or .h5. Nothing in the file is executed. The result is not calibrated and not tested, and
-    says so in every prediction. Needs chexnet[train], and h5py for .h5.
+    says so in every prediction; `model calibrate` changes that. Needs chexnet[train], and h5py for .h5.
 
     \b
     Examples:
@@ -175,6 +176,49 @@ def import_(checkpoint: Path, output: Path, **options: Any) -> None:
         click.echo(f"left out      {', '.join(made.ignored)}")
     click.echo(f"proof         logits of torch and of the file differ by {made.difference:.1e} at most")
     click.echo(f"wrote {made.path}: not calibrated, not tested")
+
+
+@command.command("calibrate")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--images", type=EXISTING, required=True, help="Folder of validation images of your own.")
+@click.option(
+    "--labels", type=EXISTING, required=True, help="Their table: image, patient, findings as 0 or 1."
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Model file to write.")
+@click.option("--gate/--no-gate", default=True, show_default=True, help="Leave out what the gate rejects.")
+@table_options
+def calibrate_(file: Path, images: Path, labels: Path, output: Path, gate: bool, **options: Any) -> None:
+    """Fit a model file's calibration and operating points on images of your own.
+
+    Each finding needs at least 10 positive and 10 negative images; findings with fewer stay as they are and
+    are named. Do not use images that the model learned from, or that you want to measure it on later.
+
+    \b
+    Example:
+      chexnet model calibrate chexnet-full.onnx --images site/ --labels site.csv -o chexnet-site.onnx
+    """
+    with needs_training(), errors(ValueError, OSError):
+        from chexnet.training.site_calibration import calibrate
+
+        with progress_bar("image") as advance:
+            made = calibrate(
+                file,
+                images,
+                labels,
+                output,
+                names=column_names(options, [labels]),
+                gate=gate,
+                progress=advance,
+            )
+    for one in made.findings:
+        if one.refusal is None:
+            area = one.metadata.auroc
+            known = f"{one.positives} positive, {one.negatives} negative"
+            verdict = "validated" if one.metadata.validated else "not validated"
+            click.echo(f"{one.metadata.finding}: {known}, AUROC {area.text(3) if area else ''}, {verdict}")
+        else:
+            click.echo(f"not calibrated: {one.refusal}", err=True)
+    click.echo(f"wrote {made.path}, calibrated on {made.images:,} images")
 
 
 @command.command("add-training-ids")

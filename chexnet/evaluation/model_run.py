@@ -168,7 +168,7 @@ def training_of_predictions(path: Path) -> TrainingImages | None:
         made_by = set(read_table(path).columns.get("model_sha256", ())) - {""}
     except BadTable:
         return None  # whoever reads it will say more
-    return training_of(load(None, threads=1)) if made_by == {file_sha256(DEFAULT_MODEL)} else None
+    return training_of(load(DEFAULT_MODEL, threads=1)) if made_by == {file_sha256(DEFAULT_MODEL)} else None
 
 
 def _probabilities(scored: Sequence[Scored]) -> Float[np.ndarray, "images findings"]:
