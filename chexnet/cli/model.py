@@ -198,7 +198,7 @@ def calibrate_(file: Path, images: Path, labels: Path, output: Path, gate: bool,
       chexnet model calibrate chexnet-full.onnx --images site/ --labels site.csv -o chexnet-site.onnx
     """
     with needs_training(), errors(ValueError, OSError):
-        from chexnet.training.site_calibration import calibrate
+        from chexnet.training import calibrate
 
         with progress_bar("image") as advance:
             made = calibrate(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from chexnet.training.earlier_runs import weights_file
     from chexnet.training.imported import ImportOptions, import_model
     from chexnet.training.run import train
+    from chexnet.training.site_calibration import calibrate
 
 _HOMES = {
     "attach_gate": "add_gate",
@@ -24,6 +25,7 @@ _HOMES = {
     "earlier_runs": "weights_file",
     "imported": "ImportOptions import_model",
     "run": "train",
+    "site_calibration": "calibrate",
 }
 
 lazy_door(__name__, _HOMES)
@@ -35,6 +37,7 @@ __all__ = [
     "TrainedModel",
     "add_gate",
     "add_training_set",
+    "calibrate",
     "import_model",
     "read_metrics",
     "remove_patients",

@@ -9,8 +9,7 @@ import onnx
 
 from chexnet._files import file_sha256, write_whole
 from chexnet._options import Progress
-from chexnet.classifier import Classifier, find_inputs, load, score_files
-from chexnet.classifier.metadata import KEY, FindingMetadata
+from chexnet.classifier import KEY, Classifier, FindingMetadata, find_inputs, load, score_files
 from chexnet.statistics import POLICIES, auroc_interval, fit_platt, sigmoid
 from chexnet.tables import Cohort, ColumnNames, Predictions, join_file
 from chexnet.training.release import FEWEST_POSITIVES
