@@ -67,7 +67,8 @@ def test() -> None:
     run(scripts / "ruff", "format", "--check")
     run(scripts / "mypy")
     run(scripts / "lint-imports", "--no-cache")
-    run(scripts / "python", "-m", "pytest", *sys.argv[2:])
+    # One process per core; the tests of a file stay together, because they share fixtures.
+    run(scripts / "python", "-m", "pytest", "-n", "auto", "--dist", "loadfile", *sys.argv[2:])
 
 
 CHORES = {"demo": demo, "pacs-demo": pacs_demo, "test": test}

@@ -1,7 +1,6 @@
 """Reading CSV, TSV, Excel's exports and Parquet: the only reader of tables that come from outside."""
 
 import csv
-import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from io import StringIO
 from pathlib import Path
 from types import ModuleType
 
+from chexnet._files import file_sha256
 from chexnet.tables.columns import (
     USUAL_COLUMNS,
     USUAL_NAMES,
@@ -48,8 +48,7 @@ class Table:
 
     def sha256(self) -> str:
         """SHA-256 of the file."""
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(self.path)
 
     def column(self, role: str, names: ColumnNames | None = None) -> list[str] | None:
         """The cells of the column that plays a role, such as "patient"; None where there is none.

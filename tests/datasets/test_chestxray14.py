@@ -201,7 +201,7 @@ def test_images_are_found_wherever_nih_or_its_users_put_them(tmp_path, folder):
         ("image,labels\na.png,Mass\n", "no column 'Finding Labels'; is this the table as NIH ships it"),
         (HEADER + "00000001_000.png,Cancer,0,1,PA\n", "line 2: 00000001_000.png has the labels 'Cancer'"),
         (HEADER + "00000001_000.png,Mass|No Finding,0,1,PA\n", "'No Finding' alone"),
-        (HEADER + "00000001_000.png,,0,1,PA\n", "has the labels ''"),
+        (HEADER + "00000001_000.png,,0,1,PA\n", "line 2: findings is blank"),
         (HEADER + "00000001_000.png\n", "row 2 has 1 cells, the header 5"),
         (HEADER + "00000001_000.png,Mass,0,,PA\n", "1 images have no patient, the first is 00000001_000.png"),
         ("Image Index,Finding Labels\n00000001_000.png,Mass\n", "no column 'Patient ID'"),

@@ -246,7 +246,7 @@ def test_offline_is_a_connection_error_that_says_what_to_do(website, tmp_path):
     with pytest.raises(ConnectionError) as error:
         imagenet_state(f"http://127.0.0.1:1/{website.file.name}")
     assert str(tmp_path / "cache") in str(error.value)
-    assert "--weights none" in str(error.value)
+    assert "`weights` none" in str(error.value)
     assert "\n" not in str(error.value)
 
 

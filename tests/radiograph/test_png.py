@@ -104,7 +104,8 @@ def test_16_bit_samples_are_scaled_by_the_depth_that_holds_them(colour, alpha, h
 
 @pytest.mark.parametrize(
     ("highest", "significant", "white"),
-    [(900, 12, 4095), (4095, 12, 4095), (65520, 12, 65535), (900, 16, 65535), (900, 10, 1023)],
+    # All are bright enough that they are not stretched as dark exports.
+    [(1500, 12, 4095), (4095, 12, 4095), (65520, 12, 65535), (24000, 16, 65535), (900, 10, 1023)],
 )
 def test_significant_bits_decide_where_a_16_bit_png_states_them(highest, significant, white):
     """Samples that fit into the significant bits were not scaled up, as they should have been."""

@@ -43,7 +43,7 @@ def test_the_command_line_makes_a_file_that_predicts_and_says_what_it_is_not(wei
     assert [finding.finding for finding in prediction.findings] == ["Mass", "Edema", "Fracture"]
     assert all(finding.present is None and not finding.validated for finding in prediction.findings)
     shown = run("predict", example_film, "--model", output).output
-    assert "not calibrated, not tested" in shown and shown.count("not validated") == 3
+    assert "not calibrated, not tested" in shown and shown.count("too few to tell") == 3
     card = run("model", "info", output).output
     assert "standing      the model three is not calibrated, not tested" in card
     assert "imported      layout: torchvision, timm" in card
