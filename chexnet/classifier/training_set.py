@@ -9,7 +9,6 @@ patients out of a file that leaves the hospital.
 import base64
 import hashlib
 import json
-import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -35,7 +34,8 @@ class TrainingSet:
     Attributes:
         images: sorted.
         patients: sorted; empty where the patients are not known or were left out.
-        salt: of this file, so that the hashes of two files cannot be compared.
+        salt: follows from all names, so that the same training gives the same file, and the hashes of two
+            different trainings cannot be compared.
         parts: how many parts at the end of an image's path make its name; 1 where file names are unique.
     """
 
@@ -46,7 +46,7 @@ class TrainingSet:
 
     @classmethod
     def of(cls, images: Sequence[str], patients: Iterable[str] = ()) -> "TrainingSet":
-        """The hashes of these names, with a new salt.
+        """The hashes of these names, salted by all of them together.
 
         Args:
             images: paths or names; folders count as far as they are needed to make the names unique.
@@ -61,7 +61,8 @@ class TrainingSet:
         parts = 1
         while parts < _MOST_PARTS and len({_end(name, parts) for name in different}) < len(different):
             parts += 1
-        salt = secrets.token_bytes(_SALT_BYTES)
+        patients = sorted(set(patients))
+        salt = _salt(images, patients)
         return cls(
             _hashes((_end(name, parts) for name in images), salt),
             _hashes(map(_patient, patients), salt),
@@ -121,6 +122,11 @@ def _end(name: str, parts: int) -> str:
 def _patient(identifier: str) -> str:
     """As tables and headers may write one: 00012 in a file name is 12 in a column of numbers."""
     return identifier.strip().casefold().lstrip("0") or "0"
+
+
+def _salt(images: Iterable[str], patients: Iterable[str]) -> bytes:
+    content = "\n".join([*sorted(images), "", *patients]).encode("utf-8", "surrogateescape")
+    return hashlib.blake2b(content, digest_size=_SALT_BYTES).digest()
 
 
 def _hash(name: str, salt: bytes) -> int:

@@ -33,7 +33,9 @@ def test_the_hash_is_what_the_docstring_says() -> None:
     training_set = TrainingSet.of(["00000001_000.png"])
     digest = hashlib.blake2b(b"00000001_000", digest_size=8, salt=training_set.salt).digest()
     assert training_set.images.tolist() == [int.from_bytes(digest, "little")]
-    assert TrainingSet.of(["00000001_000.png"]).images.tolist() != training_set.images.tolist()
+    again, other = (TrainingSet.of(["00000001_000.png", *more]) for more in ([], ["00000002_000.png"]))
+    assert again.images.tolist() == training_set.images.tolist()
+    assert not set(other.images.tolist()) & set(training_set.images.tolist())
 
 
 @pytest.mark.parametrize(
