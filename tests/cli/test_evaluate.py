@@ -146,4 +146,5 @@ def test_a_model_file_is_evaluated_on_images(chexnet_cli, example_film, tmp_path
     assert "Not scored: 1 images: 1 (error)." in ran.out
     # Four copies of one film tie.
     assert "0.5000" in ran.out
-    assert "hash of the training images" in ran.out
+    # The embedded file knows its training patients, and these numbers are two of them.
+    assert "0 of these 4 test images, 2 patients in common" in ran.out
